@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// Tests run on what tsc wrote, so that they exercise the files that ship (worker threads included).
+export default defineConfig({
+  test: {
+    include: [`${process.env['KEDGE_DIST'] ?? 'dist'}/**/*.test.js`],
+    exclude: ['node_modules/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
