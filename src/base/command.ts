@@ -1,0 +1,50 @@
+import type { OptionTable, OptionValues } from './options.ts';
+
+/** One subcommand of `kedge`, as data: the command line, help and completion are made from it (`ctl`). */
+export interface Command<Table extends OptionTable = OptionTable> {
+  /** Words after `kedge`: `serve`, `snapshot restore`. */
+  readonly name: string;
+  /** One line, no full stop. */
+  readonly summary: string;
+  /** What follows the flags, for help: `<file>`. Its words in angle brackets are required, in square ones optional. */
+  readonly operands: readonly Operand[];
+  readonly options: Table;
+  /** Flags that are accepted and do nothing; each with the reason in a few words. */
+  readonly inertFlags?: readonly InertFlag[];
+  /** A paragraph or two under the summary in help: what to know, examples. */
+  readonly details?: string;
+  /** Answers the exit code. UsageError and LogError "refused" are shown without a stack. */
+  run(invocation: Invocation<Table>): Promise<number>;
+}
+
+export interface Operand {
+  readonly name: string;
+  readonly required: boolean;
+  readonly choices?: readonly string[];
+}
+
+/** A flag of etcd's that has no meaning here. Accepted so that manifests written for etcd work unchanged. */
+export interface InertFlag {
+  readonly flag: string;
+  /** A switch takes no value of its own. */
+  readonly isSwitch: boolean;
+  readonly reason: string;
+}
+
+export interface Invocation<Table extends OptionTable> {
+  readonly options: OptionValues<Table>;
+  readonly operands: readonly string[];
+  /** Inert flags (and ETCD_ variables of that name) that were given. */
+  readonly inert: readonly InertFlag[];
+}
+
+/** What `kedge` exits with. */
+export const ExitCode = {
+  ok: 0,
+  /** It could not be done; the message says why. */
+  failed: 1,
+  /** Asked for wrongly; nothing was done. */
+  usage: 2,
+  /** A defect of kedge (EX_SOFTWARE). */
+  defect: 70,
+} as const;
