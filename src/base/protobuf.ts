@@ -307,17 +307,16 @@ function truncated(): ProtobufError {
  *  - as a slab: write, `take`: what is taken stays valid for ever; buffers that are full are left to their views.
  */
 export class Writer {
+  private readonly capacityBytes: number;
   private buffer: Uint8Array;
   private start = 0;
   private position = 0;
 
   /** `capacityBytes` to begin with, and of each new slab. */
   constructor(capacityBytes = 4096) {
-    this.buffer = allocate(capacityBytes);
     this.capacityBytes = capacityBytes;
+    this.buffer = allocate(capacityBytes);
   }
-
-  private readonly capacityBytes: number;
 
   /** Bytes written to the present message. */
   get length(): number {
