@@ -19,6 +19,7 @@ export interface Command<Table extends OptionTable = OptionTable> {
 
 export interface Operand {
   readonly name: string;
+  readonly help: string;
   readonly required: boolean;
   readonly choices?: readonly string[];
 }
@@ -29,6 +30,8 @@ export interface InertFlag {
   /** A switch takes no value of its own. */
   readonly isSwitch: boolean;
   readonly reason: string;
+  /** To ignore it would be dangerous: asking for it (other than with =false) is a usage error. */
+  readonly refused: boolean;
 }
 
 export interface Invocation<Table extends OptionTable> {

@@ -52,7 +52,7 @@ export type OptionValues<Table extends OptionTable> = {
   readonly [Name in keyof Table]: Table[Name] extends OptionSpec<infer T> ? T : never;
 };
 
-export function option<T>(kind: OptionKind<T>, declaration: OptionDeclaration<T>): OptionSpec<T> {
+export function option<T>(kind: OptionKind<T>, declaration: OptionDeclaration<NoInfer<T>>): OptionSpec<T> {
   return { ...declaration, kind };
 }
 

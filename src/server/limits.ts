@@ -1,0 +1,49 @@
+/**
+ * Every number that bounds kedge, in one place, units last. What a user may change is an option (options.ts), whose
+ * default stands here; the rest is fixed. Rooms get their numbers handed in and know no others.
+ */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+
+export const LIMITS = {
+  /** A request message, as etcd's --max-request-bytes. */
+  requestBytes: 1.5 * MIB,
+  /** The most that --max-request-bytes can be set to. */
+  requestBytesMax: 64 * MIB,
+  /** On top of requestBytes for what encloses the payload, as etcd's grpcOverheadBytes. */
+  requestOverheadBytes: 512 * KIB,
+  /** Operations (compares, each branch) in one transaction. */
+  txnOps: 128,
+  txnOpsMax: 100_000,
+
+  /** The store's size above which the NOSPACE alarm is raised, as etcd's default. */
+  quotaBytes: 2 * GIB,
+  /** Values kept in memory. */
+  valueCacheBytes: 64 * MIB,
+  valueCacheBytesMin: 1 * MIB,
+  valueCacheBytesMax: 64 * GIB,
+
+  connections: 10_000,
+  connectionsMax: 1_000_000,
+  /** Concurrent streams of one connection. */
+  streams: 65_536,
+  streamsMax: 2 ** 31 - 1,
+  keepaliveMinTimeMs: 5 * SECOND_MS,
+  keepaliveIntervalMs: 2 * HOUR_MS,
+  keepaliveTimeoutMs: 20 * SECOND_MS,
+
+  watchProgressIntervalMs: 10 * MINUTE_MS,
+  watchProgressIntervalMinMs: 100,
+
+  /** How long calls under way may take to finish after SIGTERM. */
+  shutdownGraceMs: 5 * SECOND_MS,
+  /** Loading that takes longer than this says so, and again at this pace. */
+  loadProgressMs: 1 * SECOND_MS,
+
+  /** A log line's queue when its reader (a pipe) stalls. */
+  logBufferBytes: 1 * MIB,
+} as const;

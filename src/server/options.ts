@@ -1,0 +1,175 @@
+import { bytes, choice, duration, flag, integer, list, type OptionValues, option, text } from '../base/options.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { parseRetention } from './auto-compaction.ts';
+import { LIMITS } from './limits.ts';
+import { listenUrl } from './listen-url.ts';
+
+const WHERE = 'Where it listens';
+const STORE = 'Where the data is';
+const HISTORY = 'How much history is kept';
+const REQUESTS = 'What a request may ask';
+const CONNECTIONS = 'Connections';
+const LOGS = 'Logs';
+const LIFE = 'Start and stop';
+
+/** What `kedge serve` can be told. Names are etcd's where etcd has the option. */
+export const SERVE_OPTIONS = {
+  listenClientUrls: option(list(listenUrl), {
+    flag: 'listen-client-urls',
+    default: [listenUrl.parse('http://127.0.0.1:2379')],
+    group: WHERE,
+    help: 'where clients connect, gRPC and HTTP alike; also unix:///path/to/socket',
+  }),
+  advertiseClientUrls: option(list(text('url')), {
+    flag: 'advertise-client-urls',
+    default: [],
+    defaultText: 'as --listen-client-urls',
+    group: WHERE,
+    help: 'what member lists tell clients',
+  }),
+  listenMetricsUrls: option(list(listenUrl), {
+    flag: 'listen-metrics-urls',
+    default: [],
+    defaultText: 'none',
+    group: WHERE,
+    help: 'more places for /metrics and the health endpoints alone',
+  }),
+  name: option(text('name'), {
+    flag: 'name',
+    default: 'default',
+    group: WHERE,
+    help: "this member's name in member lists",
+  }),
+
+  dataDir: option(text('path'), {
+    flag: 'data-dir',
+    default: 'kedge-data',
+    group: STORE,
+    help: 'the folder with everything; made when missing, locked while in use',
+  }),
+  store: option(text('url'), {
+    flag: 'store',
+    default: '',
+    defaultText: 'sqlite://<data-dir>/kedge.db',
+    group: STORE,
+    help: 'the engine as one URL, such as sqlite:///var/lib/kedge/kedge.db?synchronous=full',
+  }),
+  quotaBackendBytes: option(bytes(), {
+    flag: 'quota-backend-bytes',
+    default: 0,
+    defaultText: '0: 2GiB',
+    group: STORE,
+    help: 'size of the data above which writes are refused (NOSPACE) until space is made',
+  }),
+  valueCacheBytes: option(bytes(LIMITS.valueCacheBytesMin, LIMITS.valueCacheBytesMax), {
+    flag: 'value-cache-bytes',
+    default: LIMITS.valueCacheBytes,
+    group: STORE,
+    help: 'memory for values; what is not in it is read from the disk',
+  }),
+
+  autoCompactionMode: option(choice('periodic', 'revision'), {
+    flag: 'auto-compaction-mode',
+    default: 'periodic',
+    group: HISTORY,
+    help: 'whether --auto-compaction-retention is a time or a number of revisions',
+  }),
+  autoCompactionRetention: option(text('n|duration'), {
+    flag: 'auto-compaction-retention',
+    default: '0',
+    defaultText: '0: never',
+    group: HISTORY,
+    help: 'how much history to keep: 5m, 24 (hours), or with mode revision 10000',
+  }),
+
+  maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
+    flag: 'max-request-bytes',
+    default: LIMITS.requestBytes,
+    group: REQUESTS,
+    help: 'the largest request',
+  }),
+  maxTxnOps: option(integer(1, LIMITS.txnOpsMax), {
+    flag: 'max-txn-ops',
+    default: LIMITS.txnOps,
+    group: REQUESTS,
+    help: 'the most operations in one transaction',
+  }),
+  watchProgressNotifyInterval: option(duration(LIMITS.watchProgressIntervalMinMs), {
+    flag: 'watch-progress-notify-interval',
+    aliases: ['experimental-watch-progress-notify-interval'],
+    default: LIMITS.watchProgressIntervalMs,
+    group: REQUESTS,
+    help: 'how often an idle watch that asked for it is told the revision',
+  }),
+
+  maxConcurrentStreams: option(integer(1, 2 ** 32 - 1), {
+    flag: 'max-concurrent-streams',
+    default: LIMITS.streams,
+    group: CONNECTIONS,
+    help: 'calls and watches at a time on one connection',
+  }),
+  maxConnections: option(integer(1, LIMITS.connectionsMax), {
+    flag: 'max-connections',
+    default: LIMITS.connections,
+    group: CONNECTIONS,
+    help: 'connections at a time; more are closed at once',
+  }),
+  grpcKeepaliveMinTime: option(duration(), {
+    flag: 'grpc-keepalive-min-time',
+    default: LIMITS.keepaliveMinTimeMs,
+    group: CONNECTIONS,
+    help: 'clients that ping more often than this are sent away',
+  }),
+  grpcKeepaliveInterval: option(duration(), {
+    flag: 'grpc-keepalive-interval',
+    default: LIMITS.keepaliveIntervalMs,
+    group: CONNECTIONS,
+    help: 'a connection silent this long is pinged; 0: never',
+  }),
+  grpcKeepaliveTimeout: option(duration(), {
+    flag: 'grpc-keepalive-timeout',
+    default: LIMITS.keepaliveTimeoutMs,
+    group: CONNECTIONS,
+    help: 'a ping unanswered this long ends the connection; 0: never',
+  }),
+
+  logLevel: option(choice('debug', 'info', 'warn', 'error', 'panic', 'fatal'), {
+    flag: 'log-level',
+    default: 'info',
+    group: LOGS,
+    help: 'the least that is logged',
+  }),
+  logFormat: option(choice('console', 'json'), {
+    flag: 'log-format',
+    default: 'console',
+    group: LOGS,
+    help: 'for people, or one JSON object a line',
+  }),
+  logOutputs: option(list(text('output')), {
+    flag: 'log-outputs',
+    default: ['stderr'],
+    group: LOGS,
+    help: 'stderr, stdout or paths of files',
+  }),
+
+  shutdownGrace: option(duration(), {
+    flag: 'shutdown-grace',
+    default: LIMITS.shutdownGraceMs,
+    group: LIFE,
+    help: 'on SIGTERM, how long calls under way may take to finish',
+  }),
+  quiet: option(flag, {
+    flag: 'quiet',
+    default: false,
+    group: LIFE,
+    help: 'without the lines about how to connect',
+  }),
+} as const;
+
+export type ServeOptions = OptionValues<typeof SERVE_OPTIONS>;
+
+/** What no single option can see. Throws UsageError. */
+export function checkServeOptions(options: ServeOptions): void {
+  if (options.listenClientUrls.length === 0) throw new UsageError('--listen-client-urls: at least one URL is needed');
+  parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
+}
