@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { PeerProgram } from './peer.ts';
+
+/** etcd as it comes, its data on disk before it answers (its default). */
+export function etcdProgram(file: string): PeerProgram {
+  return {
+    name: 'etcd',
+    command: (dataFolder, port, spare) => {
+      const client = `http://127.0.0.1:${port}`;
+      const peer = `http://127.0.0.1:${spare}`;
+      return [
+        file,
+        ...['--data-dir', dataFolder, '--log-level', 'error', '--quota-backend-bytes', String(8 * 2 ** 30)],
+        ...['--listen-client-urls', client, '--advertise-client-urls', client],
+        ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
+      ];
+    },
+  };
+}
+
+/** kedge with its embedded defaults; `command` is split at spaces. */
+export function kedgeProgram(command: string): PeerProgram {
+  return {
+    name: 'kedge',
+    command: (dataFolder, port) => {
+      const client = `http://127.0.0.1:${port}`;
+      return [
+        ...command.split(/\s+/),
+        ...['serve', '--data-dir', dataFolder, '--quota-backend-bytes', String(8 * 2 ** 30)],
+        ...['--listen-client-urls', client, '--advertise-client-urls', client],
+      ];
+    },
+  };
+}
+
+/** Looks for a program in PATH. */
+export function findInPath(name: string): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
+}
