@@ -1,0 +1,70 @@
+import type { AppendResult, LogSize, LogState } from '../../mvcc/log.ts';
+import type { AlarmKind, LeaseChange } from '../../mvcc/types.ts';
+import type { ErrorMessage } from './errors.ts';
+import type { SqliteOptions } from './options.ts';
+
+/*
+ * What the main thread asks of the two threads, and what they answer. Every call is one message and one answer,
+ * matched by id; a thread works on one call at a time, in order.
+ */
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly role: 'writer' | 'reader';
+  readonly options: SqliteOptions;
+}
+
+/** Rows as PackedBatch reads them. */
+export interface PackedRows {
+  readonly rows: number;
+  readonly buffer: ArrayBuffer;
+}
+
+/** The writer thread's calls: name → [arguments, answer]. */
+export interface WriterCalls {
+  open: [undefined, LogState];
+  append: [AppendCall, AppendResult];
+  compact: [number, undefined];
+  sweep: [Float64Array<ArrayBuffer>, undefined];
+  vacuum: [number, number];
+  defragment: [undefined, undefined];
+  alarm: [{ readonly kind: AlarmKind; readonly raised: boolean }, undefined];
+  close: [undefined, undefined];
+}
+
+export interface AppendCall extends PackedRows {
+  readonly expectedHead: number;
+  readonly leases: readonly LeaseChange[] | undefined;
+}
+
+/** The reader thread's calls. */
+export interface ReaderCalls {
+  open: [undefined, undefined];
+  head: [undefined, number];
+  /** Rows after a position, without values. */
+  heads: [{ readonly revision: number; readonly sub: number }, PackedRows];
+  changes: [{ readonly after: number; readonly bytesMax: number }, PackedRows];
+  rows: [Float64Array<ArrayBuffer>, PackedRows];
+  size: [undefined, LogSize];
+  close: [undefined, undefined];
+}
+
+/** A table of calls: what a thread understands. */
+export type Calls = Record<string, [unknown, unknown]>;
+
+/** The functions behind a table of calls. */
+export type Handlers<C> = {
+  readonly [K in keyof C]: C[K] extends [infer A, infer R] ? (argument: A) => R : never;
+};
+
+export interface CallMessage {
+  readonly id: number;
+  readonly call: string;
+  readonly argument: unknown;
+}
+
+export interface AnswerMessage {
+  readonly id: number;
+  readonly answer: unknown;
+  readonly error: ErrorMessage | undefined;
+}

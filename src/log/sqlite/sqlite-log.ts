@@ -1,0 +1,159 @@
+import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from '../../mvcc/log.ts';
+import { LogError } from '../../mvcc/log.ts';
+import type { AlarmKind, Change, ChangeHead, Position, Revision } from '../../mvcc/types.ts';
+import { acquireLock, type Lock } from './lock.ts';
+import type { SqliteOptions } from './options.ts';
+import { PackedBatch, packChanges, packPositions } from './packed-batch.ts';
+import type { PackedRows, ReaderCalls, WriterCalls } from './protocol.ts';
+import { type OpenSnapshot, removeLeftSnapshots, takeSnapshot } from './snapshot.ts';
+import { ThreadClient } from './thread-client.ts';
+
+/*
+ * The embedded engine: one SQLite file, two threads.
+ *
+ *   main thread                      writer thread                     the file
+ *   append ── packed batch ────────▶ BEGIN IMMEDIATE … COMMIT ───────▶ kedge.db-wal ──▶ kedge.db
+ *   rows, changes, head, size ─────▶ reader thread ◀──────────────────┘ (readers never wait for the writer)
+ *   snapshot ──────────────────────▶ a thread for its while: VACUUM INTO
+ *
+ * The main thread packs and unpacks and never touches the file: no request waits for a disk. Commits are durable
+ * when they are answered (synchronous=FULL). The lock is held by the process, not by a thread.
+ */
+
+/** The Log on SQLite. One per file and process; a second one is refused at open. */
+export class SqliteLog implements Log {
+  readonly #options: SqliteOptions;
+  readonly #snapshots = new Set<OpenSnapshot>();
+  #lock: Lock | undefined;
+  #writer: ThreadClient<WriterCalls> | undefined;
+  #reader: ThreadClient<ReaderCalls> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SqliteOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<LogState> {
+    if (this.#closing !== undefined) throw this.#closed();
+    const { file } = this.#options;
+    this.#lock = acquireLock(file);
+    try {
+      await removeLeftSnapshots(file);
+      this.#writer = new ThreadClient<WriterCalls>({ role: 'writer', options: this.#options });
+      const state = await this.#writer.call('open', undefined);
+      this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options });
+      await this.#reader.call('open', undefined);
+      return state;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async load(visit: (rows: readonly ChangeHead[]) => void | Promise<void>): Promise<void> {
+    const reader = this.#forReading();
+    let next = reader.call('heads', { revision: 0, sub: 0 });
+    for (;;) {
+      const heads = unpack(await next).heads();
+      const last = heads.at(-1);
+      if (last === undefined) return;
+      // The thread gathers the next batch while this one is being visited.
+      next = reader.call('heads', { revision: last.revision, sub: last.sub });
+      next.catch(() => {});
+      await visit(heads);
+    }
+  }
+
+  append(batch: AppendBatch): Promise<AppendResult> {
+    const writer = this.#writer;
+    if (writer === undefined || this.#closing !== undefined) return Promise.reject(this.#closed());
+    const buffer = packChanges(batch.changes);
+    return writer.call(
+      'append',
+      {
+        expectedHead: batch.expectedHead,
+        rows: batch.changes.length,
+        buffer,
+        leases: batch.leases.length === 0 ? undefined : batch.leases,
+      },
+      [buffer],
+    );
+  }
+
+  async head(): Promise<Revision> {
+    return this.#forReading().call('head', undefined);
+  }
+
+  async changes(after: Revision, bytesMax: number): Promise<readonly Change[]> {
+    return unpack(await this.#forReading().call('changes', { after, bytesMax })).changes() as Change[];
+  }
+
+  async rows(at: readonly Position[]): Promise<readonly (Change | undefined)[]> {
+    const positions = packPositions(at);
+    return unpack(await this.#forReading().call('rows', positions, [positions.buffer])).changes();
+  }
+
+  async compact(horizon: Revision): Promise<void> {
+    await this.#forWriting().call('compact', horizon);
+  }
+
+  async sweep(positions: readonly Position[]): Promise<void> {
+    const packed = packPositions(positions);
+    await this.#forWriting().call('sweep', packed, [packed.buffer]);
+  }
+
+  async vacuum(bytes: number): Promise<number> {
+    return this.#forWriting().call('vacuum', bytes);
+  }
+
+  async defragment(): Promise<void> {
+    await this.#forWriting().call('defragment', undefined);
+  }
+
+  async alarm(kind: AlarmKind, raised: boolean): Promise<void> {
+    await this.#forWriting().call('alarm', { kind, raised });
+  }
+
+  async size(): Promise<LogSize> {
+    return this.#forReading().call('size', undefined);
+  }
+
+  async snapshot(): Promise<LogSnapshot> {
+    this.#forReading();
+    return takeSnapshot(this.#options.file, this.#snapshots);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    try {
+      for (const snapshot of this.#snapshots) await snapshot.close();
+      // The writer goes last: the last connection brings the write-ahead log home.
+      await this.#reader?.end();
+      await this.#writer?.end();
+    } finally {
+      this.#lock?.release();
+    }
+  }
+
+  #forReading(): ThreadClient<ReaderCalls> {
+    if (this.#reader === undefined || this.#closing !== undefined) throw this.#closed();
+    return this.#reader;
+  }
+
+  #forWriting(): ThreadClient<WriterCalls> {
+    if (this.#writer === undefined || this.#closing !== undefined) throw this.#closed();
+    return this.#writer;
+  }
+
+  #closed(): LogError {
+    return new LogError('closed', `${this.#options.file} is not open`);
+  }
+}
+
+function unpack({ buffer, rows }: PackedRows): PackedBatch {
+  return new PackedBatch(buffer, rows);
+}

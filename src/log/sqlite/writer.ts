@@ -1,0 +1,244 @@
+import type Database from 'better-sqlite3';
+import { type AppendResult, LogError, type LogState } from '../../mvcc/log.ts';
+import type { AlarmKind, LeaseChange, LeaseRecord } from '../../mvcc/types.ts';
+import { connect } from './connection.ts';
+import { codeOf, translate } from './errors.ts';
+import { checkIntegrity } from './integrity.ts';
+import type { SqliteOptions } from './options.ts';
+import { PackedBatch } from './packed-batch.ts';
+import type { AppendCall, Handlers, WriterCalls } from './protocol.ts';
+import { HEAD_SQL } from './reader.ts';
+import { prepareSchema } from './schema.ts';
+
+const META = `SELECT value FROM meta WHERE name = ?`;
+
+/**
+ * The writer thread: the only one that changes the file. After an error in a commit it trusts nothing that it knew:
+ * it opens the file anew and reads the head back before it says whether anything was written (a failed fsync leaves
+ * pages in memory that look written and are not on the disk).
+ */
+export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
+  let session: Session | undefined;
+
+  /** The connection, opened anew when an error took the last one away. */
+  function current(): Session {
+    session ??= openSession(options);
+    return session;
+  }
+
+  function drop(): void {
+    const dropped = session;
+    session = undefined;
+    dropped?.db.close();
+  }
+
+  /** Runs `change` as one commit. A LogError that it throws means that nothing was written, or `ambiguous`. */
+  function commit<T>(change: (session: Session) => T, written: (session: Session) => boolean): T {
+    const { begin, commit, rollback, db } = current();
+    let result: T;
+    try {
+      begin.run();
+      result = change(current());
+    } catch (error) {
+      // Nothing of it can have reached the disk as a whole: the commit was not asked for.
+      if (db.inTransaction) rollback.run();
+      if (isDiskError(error)) drop();
+      throw translate(error, options.file);
+    }
+    try {
+      commit.run();
+      return result;
+    } catch (error) {
+      if (settle(error, written)) return result;
+      throw translate(error, options.file);
+    }
+  }
+
+  /** After a failed COMMIT: was it written? Asks the file through a new connection, and makes sure by one more commit. */
+  function settle(cause: unknown, written: (session: Session) => boolean): boolean {
+    try {
+      if (session?.db.inTransaction) session.rollback.run();
+      drop();
+      const fresh = current();
+      if (!written(fresh)) return false;
+      fresh.begin.run();
+      fresh.raiseHead.run();
+      fresh.commit.run();
+      return true;
+    } catch (error) {
+      drop();
+      if (codeOf(cause).startsWith('SQLITE_FULL')) return false;
+      throw new LogError(
+        'ambiguous',
+        `${options.file}: a commit failed (${message(cause)}) and reading back failed too (${message(error)})`,
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    open() {
+      checkIntegrity(options);
+      return stateOf(current().db);
+    },
+
+    append(call) {
+      const batch = new PackedBatch(call.buffer, call.rows);
+      const newHead = call.rows === 0 ? call.expectedHead : batch.lastRevision;
+      return commit(
+        (s) => append(s, call, batch),
+        (s) => call.rows > 0 && s.head.get() === newHead,
+      );
+    },
+
+    compact(horizon) {
+      commit(
+        (s) => {
+          s.raiseHead.run();
+          s.raiseHorizon.run(horizon, horizon);
+        },
+        (s) => (s.meta.get('horizon') ?? 0) >= horizon,
+      );
+      return undefined;
+    },
+
+    sweep(positions) {
+      commit(
+        (s) => {
+          // The newest row may be among them, and the head must outlive it.
+          s.raiseHead.run();
+          for (let i = 0; i < positions.length; i += 2)
+            s.remove.run(positions[i] as number, positions[i + 1] as number);
+        },
+        () => false,
+      );
+      return undefined;
+    },
+
+    vacuum(bytes) {
+      const { db } = current();
+      const page = Number(db.pragma('page_size', { simple: true }));
+      const pages = Math.ceil(bytes / page);
+      try {
+        if (pages > 0) db.pragma(`incremental_vacuum(${pages})`);
+        // The file is cut only when the write-ahead log is brought home.
+        db.pragma('wal_checkpoint(PASSIVE)');
+        return Number(db.pragma('freelist_count', { simple: true })) * page;
+      } catch (error) {
+        drop();
+        throw translate(error, options.file);
+      }
+    },
+
+    defragment() {
+      const { db } = current();
+      try {
+        db.exec('VACUUM');
+        db.pragma('wal_checkpoint(TRUNCATE)');
+        return undefined;
+      } catch (error) {
+        drop();
+        throw translate(error, options.file);
+      }
+    },
+
+    alarm({ kind, raised }) {
+      commit(
+        (s) => (raised ? s.raiseAlarm : s.clearAlarm).run(kind),
+        (s) => (s.hasAlarm.get(kind) === 1) === raised,
+      );
+      return undefined;
+    },
+
+    close() {
+      drop();
+      return undefined;
+    },
+  };
+}
+
+/** A connection and its statements. */
+type Session = ReturnType<typeof openSession>;
+
+function openSession(options: SqliteOptions) {
+  const db = connect(options);
+  try {
+    prepareSchema(db, options.file);
+    const page = Number(db.pragma('page_size', { simple: true }));
+    db.pragma(`wal_autocheckpoint = ${Math.max(Math.floor(options.walBytes / page), 1)}`);
+    return {
+      db,
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      head: db.prepare<[], number>(HEAD_SQL).pluck(),
+      meta: db.prepare<[string], number>(META).pluck(),
+      insert: db.prepare('INSERT INTO log VALUES (? << 22 | ?, ?, ?, ?, ?, ?, ?)'),
+      remove: db.prepare('DELETE FROM log WHERE id = (? << 22 | ?)'),
+      raiseHead: db.prepare(`UPDATE meta SET value = (${HEAD_SQL}) WHERE name = 'head'`),
+      raiseHorizon: db.prepare(`UPDATE meta SET value = ? WHERE name = 'horizon' AND value < ?`),
+      grant: db.prepare('INSERT OR REPLACE INTO lease (id, ttl, remaining_ttl) VALUES (?, ?, ?)'),
+      revoke: db.prepare('DELETE FROM lease WHERE id = ?'),
+      checkpoint: db.prepare('UPDATE lease SET remaining_ttl = ? WHERE id = ?'),
+      raiseAlarm: db.prepare('INSERT OR IGNORE INTO alarm (kind) VALUES (?)'),
+      clearAlarm: db.prepare('DELETE FROM alarm WHERE kind = ?'),
+      hasAlarm: db.prepare<[string], number>('SELECT 1 FROM alarm WHERE kind = ?').pluck(),
+    };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function append(session: Session, call: AppendCall, batch: PackedBatch): AppendResult {
+  const head = session.head.get() ?? 0;
+  if (head !== call.expectedHead) return { kind: 'moved', head };
+  const { insert } = session;
+  batch.visitRows((revision, sub, deleted, createRevision, version, lease, key, value) => {
+    insert.run(revision, sub, key, createRevision, version, lease === 0n ? 0 : lease, deleted, value);
+  });
+  if (call.leases !== undefined) for (const lease of call.leases) applyLease(session, lease);
+  return { kind: 'committed' };
+}
+
+function applyLease(session: Session, change: LeaseChange): void {
+  switch (change.kind) {
+    case 'grant':
+      session.grant.run(change.id, change.ttl, change.ttl);
+      break;
+    case 'revoke':
+      session.revoke.run(change.id);
+      break;
+    case 'checkpoint':
+      session.checkpoint.run(change.remainingTtl, change.id);
+      break;
+  }
+}
+
+function stateOf(db: Database.Database): LogState {
+  const meta = db.prepare<[string], bigint>(META).pluck().safeIntegers();
+  const leases = db
+    .prepare<[], [bigint, bigint, bigint]>('SELECT id, ttl, remaining_ttl FROM lease ORDER BY id')
+    .raw()
+    .safeIntegers()
+    .all()
+    .map(([id, ttl, remainingTtl]): LeaseRecord => ({ id, ttl: Number(ttl), remainingTtl: Number(remainingTtl) }));
+  return {
+    head: Number(db.prepare(HEAD_SQL).pluck().get()),
+    horizon: Number(meta.get('horizon')),
+    leases,
+    alarms: db.prepare<[], AlarmKind>('SELECT kind FROM alarm ORDER BY kind').pluck().all(),
+    clusterId: BigInt.asUintN(64, meta.get('cluster_id') ?? 0n),
+    memberId: BigInt.asUintN(64, meta.get('member_id') ?? 0n),
+    rows: Number(db.prepare('SELECT count(*) FROM log').pluck().get()),
+  };
+}
+
+function isDiskError(error: unknown): boolean {
+  const code = codeOf(error);
+  return code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL') || code.startsWith('SQLITE_CORRUPT');
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
