@@ -49,6 +49,13 @@ export function readPage(bytes: Buffer, from: number, to: number, page: Page): v
   page.lastKeyAt = inner.next() && inner.field === 1 ? inner.from : 0;
 }
 
+/** WatchResponse.created. */
+export function watchCreated(bytes: Buffer, from: number, to: number): boolean {
+  outer.over(bytes, from, to);
+  while (outer.next()) if (outer.field === 3) return outer.value === 1;
+  return false;
+}
+
 /** One WatchResponse: calls `seen` with the place of each event's value. Throws when the watch was cancelled. */
 export function readWatch(bytes: Buffer, from: number, to: number, seen: (valueAt: number) => void): void {
   outer.over(bytes, from, to);

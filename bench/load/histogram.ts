@@ -30,7 +30,7 @@ export class Histogram {
 
 function bucketOf(microseconds: number): number {
   const value = microseconds | 0;
-  if (value < steps) return value < 0 ? 0 : value;
+  if (value < steps) return Math.max(0, value);
   const shift = 31 - Math.clz32(value) - stepBits;
   return (shift << stepBits) + (value >>> shift);
 }

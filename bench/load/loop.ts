@@ -5,35 +5,21 @@
 import { Call, type Handler } from '../http2/call.ts';
 import { Connection } from '../http2/connection.ts';
 import { Histogram } from './histogram.ts';
+import { type Load, Outcome } from './load.ts';
 import type { Shape, Workload } from './workload.ts';
 
-/** More wrong answers than this end the run: nothing it measures counts anyway. */
-const errorsMax = 1000;
-
-export class Loop implements Handler {
+export class Loop implements Load, Handler {
   readonly latency = new Histogram();
+  readonly #outcome = new Outcome();
   readonly #workload: Workload;
   readonly #connections: Connection[] = [];
   readonly #calls: Call[] = [];
   #asking = 0;
   #isStopping = false;
   #isMeasuring = false;
-  #allRest: () => void = () => undefined;
-  #fail: (error: Error) => void = () => undefined;
-  /** Resolves when no call has anything left to ask; rejects when a connection breaks or too much is wrong. */
-  readonly rest: Promise<void>;
-  /** Answers that were an error or wrong, over the whole run, and what the first of them said. */
-  errors = 0;
-  firstError = '';
 
   private constructor(workload: Workload) {
     this.#workload = workload;
-    this.rest = new Promise((resolve, reject) => {
-      this.#allRest = resolve;
-      this.#fail = reject;
-    });
-    // A failure before anyone waits is reported when somebody does.
-    this.rest.catch(() => undefined);
   }
 
   /** Connects; nothing is asked before `start`. */
@@ -45,6 +31,18 @@ export class Loop implements Handler {
       for (let j = 0; j < shape.callsPerConnection; j++) loop.#calls.push(new Call(connection, loop.#calls.length));
     }
     return loop;
+  }
+
+  get rest(): Promise<void> {
+    return this.#outcome.rest;
+  }
+
+  get errors(): number {
+    return this.#outcome.errors;
+  }
+
+  get firstError(): string {
+    return this.#outcome.firstError;
   }
 
   start(): void {
@@ -59,10 +57,9 @@ export class Loop implements Handler {
     for (const connection of this.#connections) connection.flush();
   }
 
-  /** Asks nothing more; `rest` resolves once the last answer is in. */
   stop(): void {
     this.#isStopping = true;
-    if (this.#asking === 0) this.#allRest();
+    if (this.#asking === 0) this.#outcome.done();
   }
 
   startMeasuring(): void {
@@ -82,7 +79,7 @@ export class Loop implements Handler {
     try {
       this.#workload.check(call, bytes, from, to);
     } catch (error) {
-      this.#wrong(error instanceof Error ? error.message : String(error));
+      this.#outcome.wrong(error instanceof Error ? error.message : String(error));
     }
     if (this.#workload.kind === 'unary') return;
     this.#record(call);
@@ -92,12 +89,12 @@ export class Loop implements Handler {
   }
 
   ended(call: Call, grpcStatus: number, grpcMessage: string): void {
-    if (grpcStatus !== 0) this.#wrong(`gRPC status ${grpcStatus}: ${grpcMessage}`);
+    if (grpcStatus !== 0) this.#outcome.wrong(`gRPC status ${grpcStatus}: ${grpcMessage}`);
     if (this.#workload.kind === 'stream') {
-      this.#fail(new Error('a stream ended that should stay open'));
+      this.#outcome.fail(new Error(`a stream ended that should stay open: status ${grpcStatus} ${grpcMessage}`));
       return;
     }
-    if (grpcStatus === 0 && call.messages !== 1) this.#wrong(`success with ${call.messages} messages`);
+    if (grpcStatus === 0 && call.messages !== 1) this.#outcome.wrong(`success with ${call.messages} messages`);
     call.messages = 0;
     this.#record(call);
     const message = this.#isStopping ? undefined : this.#workload.next(call);
@@ -106,7 +103,7 @@ export class Loop implements Handler {
   }
 
   broke(_connection: Connection, error: Error): void {
-    this.#fail(error);
+    this.#outcome.fail(error);
   }
 
   #record(call: Call): void {
@@ -115,12 +112,6 @@ export class Loop implements Handler {
 
   #restOne(): void {
     this.#asking--;
-    if (this.#asking === 0) this.#allRest();
-  }
-
-  #wrong(text: string): void {
-    this.errors++;
-    if (this.firstError === '') this.firstError = text;
-    if (this.errors > errorsMax) this.#fail(new Error(`more than ${errorsMax} wrong answers; the first: ${text}`));
+    if (this.#asking === 0) this.#outcome.done();
   }
 }

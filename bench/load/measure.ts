@@ -1,4 +1,5 @@
 import type { Peer } from '../peers/peer.ts';
+import type { Load } from './load.ts';
 import { Loop } from './loop.ts';
 import { cpuSecondsOf } from './usage.ts';
 import type { Shape, Workload } from './workload.ts';
@@ -21,22 +22,25 @@ export interface Measured {
 
 const warmUpSeconds = 0.3;
 
-/** Runs the workload against a peer for `seconds` after a short warm-up. Throws when a connection breaks. */
-export async function measure(peer: Peer, shape: Shape, workload: Workload, seconds: number): Promise<Measured> {
-  const loop = await Loop.open(peer.port, shape, workload);
+/** Opens the load against a peer. */
+export type OpenLoad = (port: number) => Promise<Load>;
+
+/** Runs the load against a peer for `seconds` after a short warm-up. Throws when a connection breaks. */
+export async function measure(peer: Peer, open: OpenLoad, seconds: number): Promise<Measured> {
+  const load = await open(peer.port);
   try {
-    loop.start();
-    await sleep(loop, warmUpSeconds);
+    load.start();
+    await sleep(load, warmUpSeconds);
     const start = new Reading(peer);
-    loop.startMeasuring();
-    await sleep(loop, seconds);
-    loop.stopMeasuring();
+    load.startMeasuring();
+    await sleep(load, seconds);
+    load.stopMeasuring();
     const end = new Reading(peer);
-    loop.stop();
-    await loop.rest;
-    return measured(start, end, loop, peer);
+    load.stop();
+    await load.rest;
+    return measured(start, end, load, peer);
   } finally {
-    loop.close();
+    load.close();
   }
 }
 
@@ -63,29 +67,29 @@ class Reading {
   }
 }
 
-function measured(start: Reading, end: Reading, loop: Loop, peer: Peer): Measured {
+function measured(start: Reading, end: Reading, load: Load, peer: Peer): Measured {
   const seconds = (end.at - start.at) / 1000;
-  const answers = loop.latency.count;
+  const answers = load.latency.count;
   const generatorMicroseconds =
     end.generator.user + end.generator.system - start.generator.user - start.generator.system;
   return {
     rate: answers / seconds,
-    p50Milliseconds: loop.latency.percentile(0.5),
-    p99Milliseconds: loop.latency.percentile(0.99),
+    p50Milliseconds: load.latency.percentile(0.5),
+    p99Milliseconds: load.latency.percentile(0.99),
     cpuSeconds: ((end.serverCpuSeconds - start.serverCpuSeconds) / Math.max(1, answers)) * 100_000,
     generatorShare: generatorMicroseconds / 1e6 / seconds,
     residentMebibytes: peer.residentMebibytes(),
-    errors: loop.errors,
-    firstError: loop.firstError,
+    errors: load.errors,
+    firstError: load.firstError,
   };
 }
 
 /** Waits, unless the run fails before. */
-async function sleep(loop: Loop, seconds: number): Promise<void> {
+async function sleep(load: Load, seconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const elapsed = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, seconds * 1000);
   });
-  await Promise.race([elapsed, loop.rest.then(() => elapsed)]);
+  await Promise.race([elapsed, load.rest.then(() => elapsed)]);
   clearTimeout(timer);
 }
