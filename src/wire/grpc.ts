@@ -56,12 +56,23 @@ export interface Call {
  */
 export interface UnaryMethod {
   readonly kind: 'unary';
-  handle(request: Uint8Array, call: Call): Uint8Array | Promise<Uint8Array>;
+  /** undefined: the handler calls `call.answer` or `call.fail` itself, later or already (cheaper than a promise). */
+  handle(request: Uint8Array, call: UnaryCall): Uint8Array | Promise<Uint8Array> | undefined;
+}
+
+/** A unary call that may be answered without a promise. What comes after the first answer is ignored. */
+export interface UnaryCall extends Call {
+  /** The response message; copied before this returns. */
+  answer(response: Uint8Array): void;
+  /** Ends the call as if the handler had thrown `error`. */
+  fail(error: unknown): void;
 }
 
 /** Any streaming kind: the service gets messages one by one and sends as many as it likes. */
 export interface StreamMethod {
   readonly kind: 'stream';
+  /** Which side streams, for the `grpc_type` label of metrics only. Default: both. */
+  readonly shape?: 'client_stream' | 'server_stream' | 'bidi_stream';
   open(call: StreamCall): StreamHandler;
 }
 
@@ -76,7 +87,8 @@ export interface StreamCall extends Call {
    * stop, and go on at `onDrain`. Ignored after the end.
    */
   send(message: Uint8Array): boolean;
-  /** The same for a message in two parts, so that a part shared by many streams needs no copy of its own. */
+  /** The same for a message in two parts: a part shared by many streams needs no copy of its own. `head` is copied;
+   * `tail` may be kept by reference until it left, so nobody may change it after. */
   sendParts(head: Uint8Array, tail: Uint8Array): boolean;
   /** Bytes accepted by send that have not left yet. */
   readonly bufferedBytes: number;
