@@ -176,6 +176,7 @@ export class WatchHub implements AppliedListener {
       if (startRevision === this.#head + 1) {
         nearest.state = 'live';
         this.#fanout.join(nearest);
+        nearest.sink.onLive?.(nearest);
       } else {
         this.#startCatchingUp(nearest, startRevision - 1);
       }
@@ -228,6 +229,7 @@ export class WatchHub implements AppliedListener {
     this.#fanout.join(watcher);
     watcher.state = 'live';
     this.stats.slowWatchers.value -= 1;
+    watcher.sink.onLive?.(watcher);
   }
 
   #stopHearing(watcher: HubWatcher): void {

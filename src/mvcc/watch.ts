@@ -30,7 +30,7 @@ export interface WatchEvent {
  * Unlike results, the bytes in a batch are its own: they stay valid.
  */
 export interface EventBatch {
-  /** The revision of the last event; the header's revision. */
+  /** The header's revision: that of the last event, or a later one up to which nothing else happened in the range. */
   readonly revision: Revision;
   readonly events: readonly WatchEvent[];
   wireForm: Uint8Array | undefined;
@@ -47,6 +47,8 @@ export interface WatchSink {
   onCompacted(watcher: Watcher, compactRevision: Revision): void;
   /** The log cannot be read; the watcher is over and its client should try again. */
   onError(watcher: Watcher, error: Error): void;
+  /** The watcher was behind, or waited for a future revision, and is live now. Not told of one that is live from birth. */
+  onLive?(watcher: Watcher): void;
 }
 
 export interface Watcher {

@@ -1,0 +1,104 @@
+import { Writer } from '../base/protobuf.ts';
+import type { StoreApi } from '../mvcc/api.ts';
+import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
+import { toStatusError } from './errors.ts';
+import type { HeaderCodec } from './header.ts';
+import { LeaseKeepAliveStream } from './lease-keep-alive.ts';
+import {
+  decodeEmpty,
+  decodeLeaseGrantRequest,
+  decodeLeaseId,
+  decodeLeaseTimeToLiveRequest,
+  writeHeaderOnly,
+  writeLeaseLeasesResponse,
+  writeLeaseTimeToLiveResponse,
+  writeLeaseTtlResponse,
+} from './messages/lease.ts';
+
+export interface LeaseServiceOptions {
+  readonly store: LeaseStore;
+  readonly header: HeaderCodec;
+}
+
+export type LeaseStore = Pick<
+  StoreApi,
+  'revision' | 'leaseGrant' | 'leaseRevoke' | 'leaseKeepAlive' | 'leaseTimeToLive' | 'leases'
+>;
+
+/** An answer that grew beyond this (all leases, all keys of one) does not keep its buffer. */
+const SCRATCH_BYTES_MAX = 64 * 1024;
+
+/** etcdserverpb.Lease. Source: etcd's server/etcdserver/api/v3rpc/lease.go. */
+export function leaseService({ store, header }: LeaseServiceOptions): readonly (readonly [string, Method])[] {
+  const scratch = new Writer(256);
+  const answer = (write: (writer: Writer) => void): Uint8Array => {
+    scratch.shrink(SCRATCH_BYTES_MAX);
+    write(scratch.begin());
+    return scratch.view();
+  };
+  return [
+    [
+      '/etcdserverpb.Lease/LeaseGrant',
+      unary(async (request) => {
+        const { id, ttlSeconds } = decodeLeaseGrantRequest(request);
+        const granted = await store.leaseGrant(id, ttlSeconds);
+        return answer((writer) => writeLeaseTtlResponse(writer, header, granted.revision, granted.id, granted.ttl));
+      }),
+    ],
+    [
+      '/etcdserverpb.Lease/LeaseRevoke',
+      unary(async (request) => {
+        const revision = await store.leaseRevoke(decodeLeaseId(request));
+        return answer((writer) => writeHeaderOnly(writer, header, revision));
+      }),
+    ],
+    [
+      '/etcdserverpb.Lease/LeaseKeepAlive',
+      { kind: 'stream', open: (call) => new LeaseKeepAliveStream(call, store, header) },
+    ],
+    [
+      '/etcdserverpb.Lease/LeaseTimeToLive',
+      unary((request) => {
+        const { id, keys } = decodeLeaseTimeToLiveRequest(request);
+        const status = store.leaseTimeToLive(id, keys);
+        return answer((writer) => writeLeaseTimeToLiveResponse(writer, header, store.revision, id, status));
+      }),
+    ],
+    [
+      '/etcdserverpb.Lease/LeaseLeases',
+      unary((request) => {
+        decodeEmpty(request);
+        return answer((writer) => writeLeaseLeasesResponse(writer, header, store.revision, store.leases()));
+      }),
+    ],
+  ];
+}
+
+/** Answers without a promise of the wire's: a rejection is translated here. */
+function unary(handle: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>): UnaryMethod {
+  return {
+    kind: 'unary',
+    handle(request: Uint8Array, call: UnaryCall): Uint8Array | undefined {
+      try {
+        const response = handle(request);
+        if (response instanceof Uint8Array) return response;
+        response.then(
+          (bytes) => call.answer(bytes),
+          (error: unknown) => call.fail(translated(error)),
+        );
+        return undefined;
+      } catch (error) {
+        throw toStatusError(error);
+      }
+    },
+  };
+}
+
+/** What is not expected stays as it is: the wire reports it. */
+function translated(error: unknown): unknown {
+  try {
+    return toStatusError(error);
+  } catch (unexpected) {
+    return unexpected;
+  }
+}
