@@ -21,6 +21,8 @@ export interface Bar {
 /** One workload on servers of its own, at several numbers of requests in flight (or of watchers). */
 export interface Experiment {
   readonly name: string;
+  /** For help: one line, no full stop. */
+  readonly summary: string;
   readonly valueBytes: number;
   readonly inFlight: readonly number[];
   /** Not part of `--quick`. */
@@ -52,6 +54,7 @@ const barAt =
 
 const keepAlive: Experiment = {
   name: 'keepalive',
+  summary: `lease keepalives on streams`,
   valueBytes: 0,
   inFlight,
   isLong: false,
@@ -68,6 +71,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'put',
+      summary: `durable puts over 10,000 keys`,
       bar: writeBar,
       prepare: async (peer) => {
         await load(peer, smallKeyspace, valueBytes);
@@ -77,6 +81,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'txn-create',
+      summary: `Kubernetes' creation: put if the key does not exist, else range`,
       bar: writeBar,
       prepare: async () => {
         let last = new TxnCreateWorkload(0, valueBytes);
@@ -90,6 +95,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'txn-update',
+      summary: `Kubernetes' update: put if the mod revision is the known one, else range`,
       bar: writeBar,
       prepare: async () => {
         const revisions = new Float64Array(smallKeyspace);
@@ -99,6 +105,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'get',
+      summary: `linearizable gets of single keys`,
       bar: barAt(1000, 4),
       prepare: async (peer) => {
         await load(peer, smallKeyspace, valueBytes);
@@ -108,6 +115,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'mixed',
+      summary: `four gets and one put`,
       bar: noBar,
       prepare: async (peer) => {
         await load(peer, smallKeyspace, valueBytes);
@@ -117,6 +125,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'list',
+      summary: `100,000 keys by pages of 500, at the first page's revision`,
       inFlight: listsInFlight,
       bar: () => ({ rateRatioMin: 1.5, isP99Judged: false }),
       prepare: async (peer) => {
@@ -127,6 +136,7 @@ export const experiments: readonly Experiment[] = valueSizes.flatMap((valueBytes
     {
       ...common,
       name: 'watch',
+      summary: `events delivered to 1, 100 and 1,000 watchers of one key`,
       inFlight: watchers,
       bar: barAt(1000, 2),
       prepare: async () => (calls) => (port) => WatchLoad.open(port, calls, valueBytes),

@@ -31,12 +31,15 @@ export function parseOptions(args: readonly string[]): Options {
   const names = [...new Set([...experiments, ...sections].map(({ name }) => name))];
   const command = new Command('npm run bench --')
     .description(
-      'Starts kedge and etcd side by side on fresh data, asks both the same in short alternating rounds, and prints rates,\n' +
-        'latencies, CPU and memory with their ratios. Both have every answer on disk before they give it. Ratios of one run\n' +
+      'Starts kedge and etcd side by side on fresh data, asks both the same in short alternating rounds, and prints rates, ' +
+        'latencies, CPU and memory with their ratios. Both have every answer on disk before they give it. Ratios of one run ' +
         'count, not absolute figures: other work on the machine falls on both.',
     )
-    .option('--quick', 'one short round of the rows that have a bar: a few minutes less, more noise', false)
-    .option('--only <names>', 'only these, separated by commas (names below)', listOf(names), [])
+    .option(
+      '--quick',
+      'one short round of the rows that have a bar: minutes instead of a quarter of an hour, more noise',
+    )
+    .option('--only <names>', 'only these, separated by commas (names below)', listOf(names))
     .option(
       '--seconds <n>',
       `measured per round; default ${defaults.seconds}, quick ${quickDefaults.seconds}`,
@@ -53,8 +56,8 @@ export function parseOptions(args: readonly string[]): Options {
       '\nExample: npm run bench -- --quick --only put,txn-update --kedge "node --cpu-prof dist/src/main.js"',
     );
   const given = command.parse(args, { from: 'user' }).opts<{
-    quick: boolean;
-    only: string[];
+    quick?: boolean;
+    only?: string[];
     seconds?: number;
     rounds?: number;
     kedge: string;
@@ -62,10 +65,10 @@ export function parseOptions(args: readonly string[]): Options {
     folder: string;
     json?: string;
   }>();
-  const fallback = given.quick ? quickDefaults : defaults;
+  const fallback = given.quick === true ? quickDefaults : defaults;
   return {
-    quick: given.quick,
-    only: given.only,
+    quick: given.quick === true,
+    only: given.only ?? [],
     seconds: given.seconds ?? fallback.seconds,
     rounds: Math.ceil(given.rounds ?? fallback.rounds),
     kedge: given.kedge,
@@ -87,8 +90,8 @@ function findEtcd(): string {
 }
 
 function helpOfNames(): string {
-  const lines = [...new Set(experiments.map(({ name }) => name))].map((name) => `  ${name}`);
-  return ['', 'Names:', ...lines, ...sections.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`)].join('\n');
+  const summaries = new Map([...experiments, ...sections].map(({ name, summary }) => [name, summary]));
+  return ['', 'Names:', ...[...summaries].map(([name, summary]) => `  ${name.padEnd(12)} ${summary}`)].join('\n');
 }
 
 function positive(text: string): number {
