@@ -347,6 +347,11 @@ export class Writer {
     this.position = this.start;
   }
 
+  /** Makes room beforehand, so that a large message grows the buffer once. */
+  reserve(bytes: number): void {
+    if (this.buffer.length - this.position < bytes) this.grow(bytes);
+  }
+
   /** Lets go of a buffer that grew beyond `bytesMax`, so that one large answer does not occupy memory for ever. */
   shrink(bytesMax: number): void {
     if (this.buffer.length <= bytesMax) return;

@@ -90,6 +90,15 @@ export function toStatusError(error: unknown): StatusError {
   throw error;
 }
 
+/** The same for those who hand errors on instead of throwing: what is not expected stays as it is, for the wire to report. */
+export function translated(error: unknown): unknown {
+  try {
+    return toStatusError(error);
+  } catch (unexpected) {
+    return unexpected;
+  }
+}
+
 /**
  * What grpc-go answers when a unary request is not a message. The prefix is its; what follows differs between
  * versions of Go's protobuf, on purpose.
