@@ -13,7 +13,6 @@ export function connect(options: SqliteOptions): Database.Database {
   try {
     db.pragma(`synchronous = ${options.synchronous}`);
     db.pragma(`cache_size = ${-Math.floor(options.cacheBytes / 1024)}`);
-    db.pragma(`mmap_size = ${options.mmapBytes}`);
     db.pragma(`journal_size_limit = ${options.walBytes * WAL_KEPT_FACTOR}`);
     return db;
   } catch (error) {

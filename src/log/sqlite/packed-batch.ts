@@ -1,16 +1,16 @@
-import type { Change, ChangeHead, LeaseId, Position } from '../../mvcc/types.ts';
+import type { Change, ChangeHead, Key, LeaseId, Position } from '../../mvcc/types.ts';
 import { NO_LEASE } from '../../mvcc/types.ts';
 
 /*
  * Rows of the log as one ArrayBuffer, so that a batch crosses between threads by handing over the buffer.
  *
- *   ┌──────────────────────────────┬────────────────────────────────┐
- *   │ n records of 48 bytes        │ key, value, key, value, …      │
- *   └──────────────────────────────┴────────────────────────────────┘
- *   record: f64 revision · f64 createRevision · f64 version · u32 lease low, i32 lease high
+ *   ┌────────────────────────┬──────────────────┬────────────────────┐
+ *   │ n records of 48 bytes  │ key, key, key, … │ value, value, …    │
+ *   └────────────────────────┴──────────────────┴────────────────────┘
+ *   record: f64 revision · f64 createRevision · f64 version · i32 lease low, i32 lease high
  *           · u32 sub, u32 flags · u32 keyBytes, u32 valueBytes
  *
- * A batch of heads has no value bytes after the keys, but tells how many there would be.
+ * A batch of heads ends after the keys, but tells how many value bytes there would be. An absent row has no bytes.
  */
 
 const RECORD_BYTES = 48;
@@ -30,250 +30,234 @@ const ABSENT = 2;
 
 const NO_BYTES = new Uint8Array(0);
 
+/** The numbers of a batch's rows: what PackedBatch and those who fill one share. */
+export class Records {
+  /** How many there is room for. */
+  readonly length: number;
+  readonly #doubles: Float64Array;
+  readonly #words: Int32Array;
+
+  constructor(buffer: ArrayBuffer, length: number) {
+    this.length = length;
+    this.#doubles = new Float64Array(buffer, 0, length * DOUBLES);
+    this.#words = new Int32Array(buffer, 0, length * WORDS);
+  }
+
+  set(
+    row: number,
+    revision: number,
+    sub: number,
+    deleted: boolean,
+    createRevision: number,
+    version: number,
+    lease: LeaseId,
+    keyBytes: number,
+    valueBytes: number,
+  ): void {
+    const d = row * DOUBLES;
+    const w = row * WORDS;
+    this.#doubles[d] = revision;
+    this.#doubles[d + 1] = createRevision;
+    this.#doubles[d + 2] = version;
+    if (lease !== NO_LEASE) {
+      this.#words[w + LEASE_LOW] = Number(BigInt.asIntN(32, lease));
+      this.#words[w + LEASE_HIGH] = Number(BigInt.asIntN(32, lease >> 32n));
+    }
+    this.#words[w + SUB] = sub;
+    this.#words[w + FLAGS] = deleted ? DELETE : 0;
+    this.#words[w + KEY_BYTES] = keyBytes;
+    this.#words[w + VALUE_BYTES] = valueBytes;
+  }
+
+  setAbsent(row: number): void {
+    this.#words[row * WORDS + FLAGS] = ABSENT;
+  }
+
+  revision(row: number): number {
+    return this.#doubles[row * DOUBLES] as number;
+  }
+
+  createRevision(row: number): number {
+    return this.#doubles[row * DOUBLES + 1] as number;
+  }
+
+  version(row: number): number {
+    return this.#doubles[row * DOUBLES + 2] as number;
+  }
+
+  lease(row: number): LeaseId {
+    const low = this.#words[row * WORDS + LEASE_LOW] as number;
+    const high = this.#words[row * WORDS + LEASE_HIGH] as number;
+    if (low === 0 && high === 0) return NO_LEASE;
+    return (BigInt(high) << 32n) | BigInt(low >>> 0);
+  }
+
+  sub(row: number): number {
+    return this.#words[row * WORDS + SUB] as number;
+  }
+
+  isDelete(row: number): boolean {
+    return this.#words[row * WORDS + FLAGS] === DELETE;
+  }
+
+  isAbsent(row: number): boolean {
+    return this.#words[row * WORDS + FLAGS] === ABSENT;
+  }
+
+  keyBytes(row: number): number {
+    return this.#words[row * WORDS + KEY_BYTES] as number;
+  }
+
+  valueBytes(row: number): number {
+    return this.#words[row * WORDS + VALUE_BYTES] as number;
+  }
+}
+
 /** Packs changes, keys and values included. Reads them at once. */
 export function packChanges(changes: readonly Change[]): ArrayBuffer {
-  let bytes = changes.length * RECORD_BYTES;
-  for (const change of changes) bytes += change.key.length + change.value.length;
+  let keyAt = changes.length * RECORD_BYTES;
+  let valueAt = keyAt;
+  let bytes = keyAt;
+  for (const change of changes) {
+    valueAt += change.key.length;
+    bytes += change.key.length + change.value.length;
+  }
   const buffer = new ArrayBuffer(bytes);
-  const doubles = new Float64Array(buffer, 0, changes.length * DOUBLES);
-  const words = new Int32Array(buffer, 0, changes.length * WORDS);
-  const text = latin1(buffer);
-  let at = changes.length * RECORD_BYTES;
+  const records = new Records(buffer, changes.length);
+  const out = latin1(buffer);
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i] as Change;
     const { key, value } = change;
-    const d = i * DOUBLES;
-    const w = i * WORDS;
-    doubles[d] = change.revision;
-    doubles[d + 1] = change.createRevision;
-    doubles[d + 2] = change.version;
-    if (change.lease !== NO_LEASE) {
-      words[w + LEASE_LOW] = Number(BigInt.asIntN(32, change.lease));
-      words[w + LEASE_HIGH] = Number(BigInt.asIntN(32, change.lease >> 32n));
-    }
-    words[w + SUB] = change.sub;
-    words[w + FLAGS] = change.kind === 'delete' ? DELETE : 0;
-    words[w + KEY_BYTES] = key.length;
-    words[w + VALUE_BYTES] = value.length;
-    text.latin1Write(key, at, key.length);
-    at += key.length;
-    text.set(value, at);
-    at += value.length;
+    records.set(
+      i,
+      change.revision,
+      change.sub,
+      change.kind === 'delete',
+      change.createRevision,
+      change.version,
+      change.lease,
+      key.length,
+      value.length,
+    );
+    out.latin1Write(key, keyAt, key.length);
+    keyAt += key.length;
+    out.set(value, valueAt);
+    valueAt += value.length;
   }
   return buffer;
 }
 
-/** Gathers rows of unknown number and size; grows by doubling. */
-export class BatchPacker {
-  #records: Float64Array;
-  #words: Int32Array;
-  #bytes: Buffer;
-  #used = 0;
-  #rows = 0;
-
-  /** Room for so many rows and bytes before it has to grow. */
-  constructor(rows: number, bytes: number) {
-    this.#records = new Float64Array(Math.max(rows, 1) * DOUBLES);
-    this.#words = new Int32Array(this.#records.buffer);
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(bytes, 1));
+/** Joins the parts of a batch: its rows' records (one buffer or several), all keys, all values. */
+export function packParts(parts: readonly (Uint8Array | ArrayBuffer)[]): ArrayBuffer {
+  let at = 0;
+  for (const part of parts) at += part.byteLength;
+  const out = new Uint8Array(at);
+  at = 0;
+  for (const part of parts) {
+    out.set(part instanceof ArrayBuffer ? new Uint8Array(part) : part, at);
+    at += part.byteLength;
   }
-
-  get rows(): number {
-    return this.#rows;
-  }
-
-  /** Keys and values gathered so far. */
-  get bytes(): number {
-    return this.#used;
-  }
-
-  /** `value`: its bytes, or only how many there are. */
-  add(
-    revision: number,
-    sub: number,
-    deleted: number,
-    createRevision: number,
-    version: number,
-    leaseHigh: number,
-    leaseLow: number,
-    key: Uint8Array,
-    value: Uint8Array | number,
-  ): void {
-    const at = this.#next();
-    const words = this.#words;
-    const d = at * DOUBLES;
-    const w = at * WORDS;
-    this.#records[d] = revision;
-    this.#records[d + 1] = createRevision;
-    this.#records[d + 2] = version;
-    words[w + LEASE_LOW] = leaseLow | 0;
-    words[w + LEASE_HIGH] = leaseHigh;
-    words[w + SUB] = sub;
-    words[w + FLAGS] = deleted === 0 ? 0 : DELETE;
-    words[w + KEY_BYTES] = key.length;
-    this.#put(key);
-    if (typeof value === 'number') words[w + VALUE_BYTES] = value;
-    else {
-      words[w + VALUE_BYTES] = value.length;
-      this.#put(value);
-    }
-  }
-
-  /** A position without a row. */
-  addAbsent(): void {
-    this.#words[this.#next() * WORDS + FLAGS] = ABSENT;
-  }
-
-  /** Everything as one buffer; the packer is used up. */
-  finish(): ArrayBuffer {
-    const recordBytes = this.#rows * RECORD_BYTES;
-    const out = new Uint8Array(recordBytes + this.#used);
-    out.set(new Uint8Array(this.#records.buffer, 0, recordBytes));
-    out.set(this.#bytes.subarray(0, this.#used), recordBytes);
-    return out.buffer;
-  }
-
-  #next(): number {
-    if ((this.#rows + 1) * DOUBLES > this.#records.length) {
-      const grown = new Float64Array(this.#records.length * 2);
-      grown.set(this.#records);
-      this.#records = grown;
-      this.#words = new Int32Array(grown.buffer);
-    }
-    return this.#rows++;
-  }
-
-  #put(bytes: Uint8Array): void {
-    const end = this.#used + bytes.length;
-    if (end > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, this.#used));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(bytes, this.#used);
-    this.#used = end;
-  }
+  return out.buffer;
 }
 
-/** Reads a packed batch. Values are views into its buffer. */
+/** How long the Records of so many rows are. */
+export function recordsBytes(rows: number): number {
+  return rows * RECORD_BYTES;
+}
+
+/** Reads a packed batch from its first row to its last. Values are views into its buffer. */
 export class PackedBatch {
-  readonly length: number;
+  readonly records: Records;
   readonly #buffer: ArrayBuffer;
-  readonly #doubles: Float64Array;
-  readonly #words: Int32Array;
-  readonly #text: Latin1Buffer;
+  readonly #bytes: Latin1Buffer;
 
   constructor(buffer: ArrayBuffer, rows: number) {
-    this.length = rows;
+    this.records = new Records(buffer, rows);
     this.#buffer = buffer;
-    this.#doubles = new Float64Array(buffer, 0, rows * DOUBLES);
-    this.#words = new Int32Array(buffer, 0, rows * WORDS);
-    this.#text = latin1(buffer);
+    this.#bytes = latin1(buffer);
   }
 
   /** Of a batch with values: every row, undefined where it is absent. */
   changes(): (Change | undefined)[] {
-    const out = new Array<Change | undefined>(this.length);
-    let at = this.length * RECORD_BYTES;
-    for (let i = 0; i < this.length; i++) {
-      const d = i * DOUBLES;
-      const w = i * WORDS;
-      const flags = this.#word(w + FLAGS);
-      if (flags === ABSENT) {
+    const { records } = this;
+    const out = new Array<Change | undefined>(records.length);
+    const cursor = this.cursor();
+    for (let i = 0; i < records.length; i++) {
+      if (records.isAbsent(i)) {
         out[i] = undefined;
         continue;
       }
-      const keyEnd = at + this.#word(w + KEY_BYTES);
-      const valueBytes = this.#word(w + VALUE_BYTES);
+      const { keyAt, valueAt } = cursor;
+      cursor.pass(i);
+      const valueBytes = records.valueBytes(i);
       out[i] = {
-        kind: flags === DELETE ? 'delete' : 'put',
-        revision: this.#double(d),
-        sub: this.#word(w + SUB),
-        key: this.#text.latin1Slice(at, keyEnd),
-        createRevision: this.#double(d + 1),
-        version: this.#double(d + 2),
-        lease: this.#lease(w),
-        value: valueBytes === 0 ? NO_BYTES : new Uint8Array(this.#buffer, keyEnd, valueBytes),
+        kind: records.isDelete(i) ? 'delete' : 'put',
+        revision: records.revision(i),
+        sub: records.sub(i),
+        key: this.key(keyAt, cursor.keyAt),
+        createRevision: records.createRevision(i),
+        version: records.version(i),
+        lease: records.lease(i),
+        value: valueBytes === 0 ? NO_BYTES : new Uint8Array(this.#buffer, valueAt, valueBytes),
       };
-      at = keyEnd + valueBytes;
     }
     return out;
   }
 
   /** Of a batch without values. */
   heads(): ChangeHead[] {
-    const out = new Array<ChangeHead>(this.length);
-    let at = this.length * RECORD_BYTES;
-    for (let i = 0; i < this.length; i++) {
-      const d = i * DOUBLES;
-      const w = i * WORDS;
-      const keyEnd = at + this.#word(w + KEY_BYTES);
+    const { records } = this;
+    const out = new Array<ChangeHead>(records.length);
+    let at = records.length * RECORD_BYTES;
+    for (let i = 0; i < records.length; i++) {
+      const from = at;
+      at += records.keyBytes(i);
       out[i] = {
-        kind: this.#word(w + FLAGS) === DELETE ? 'delete' : 'put',
-        revision: this.#double(d),
-        sub: this.#word(w + SUB),
-        key: this.#text.latin1Slice(at, keyEnd),
-        createRevision: this.#double(d + 1),
-        version: this.#double(d + 2),
-        lease: this.#lease(w),
-        valueBytes: this.#word(w + VALUE_BYTES),
+        kind: records.isDelete(i) ? 'delete' : 'put',
+        revision: records.revision(i),
+        sub: records.sub(i),
+        key: this.key(from, at),
+        createRevision: records.createRevision(i),
+        version: records.version(i),
+        lease: records.lease(i),
+        valueBytes: records.valueBytes(i),
       };
-      at = keyEnd;
     }
     return out;
   }
 
-  /** Of a batch with values: hands every row to `visit` for writing; the byte views are valid for ever. */
-  visitRows(
-    visit: (
-      revision: number,
-      sub: number,
-      deleted: number,
-      createRevision: number,
-      version: number,
-      lease: LeaseId,
-      key: Buffer,
-      value: Buffer,
-    ) => void,
-  ): void {
-    let at = this.length * RECORD_BYTES;
-    for (let i = 0; i < this.length; i++) {
-      const d = i * DOUBLES;
-      const w = i * WORDS;
-      const keyEnd = at + this.#word(w + KEY_BYTES);
-      const valueEnd = keyEnd + this.#word(w + VALUE_BYTES);
-      visit(
-        this.#double(d),
-        this.#word(w + SUB),
-        this.#word(w + FLAGS),
-        this.#double(d + 1),
-        this.#double(d + 2),
-        this.#lease(w),
-        this.#text.subarray(at, keyEnd),
-        this.#text.subarray(keyEnd, valueEnd),
-      );
-      at = valueEnd;
-    }
+  /** Walks the bytes of a batch with values. */
+  cursor(): ByteCursor {
+    return new ByteCursor(this.records);
   }
 
-  /** The revision of the last row. */
-  get lastRevision(): number {
-    return this.#double((this.length - 1) * DOUBLES);
+  key(from: number, to: number): Key {
+    return this.#bytes.latin1Slice(from, to);
   }
 
-  #double(at: number): number {
-    return this.#doubles[at] as number;
+  /** A view. */
+  bytes(from: number, to: number): Uint8Array {
+    return new Uint8Array(this.#buffer, from, to - from);
+  }
+}
+
+/** Where the next row's key and value begin. */
+export class ByteCursor {
+  readonly #records: Records;
+  keyAt: number;
+  valueAt: number;
+
+  constructor(records: Records) {
+    this.#records = records;
+    this.keyAt = records.length * RECORD_BYTES;
+    this.valueAt = this.keyAt;
+    for (let i = 0; i < records.length; i++) this.valueAt += records.keyBytes(i);
   }
 
-  #word(at: number): number {
-    return this.#words[at] as number;
-  }
-
-  #lease(w: number): LeaseId {
-    const low = this.#word(w + LEASE_LOW);
-    const high = this.#word(w + LEASE_HIGH);
-    if (low === 0 && high === 0) return NO_LEASE;
-    return (BigInt(high) << 32n) | BigInt(low >>> 0);
+  /** Goes past this row. */
+  pass(row: number): void {
+    this.keyAt += this.#records.keyBytes(row);
+    this.valueAt += this.#records.valueBytes(row);
   }
 }
 

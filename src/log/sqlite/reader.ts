@@ -1,48 +1,71 @@
 import type Database from 'better-sqlite3';
+import { invariant } from '../../base/invariant.ts';
 import type { LogSize } from '../../mvcc/log.ts';
+import { CHANGES_PER_TXN_MAX } from '../../mvcc/types.ts';
 import { connect } from './connection.ts';
+import { codeOf } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
-import { BatchPacker } from './packed-batch.ts';
-import type { Handlers, PackedRows, ReaderCalls } from './protocol.ts';
+import { packParts, Records, recordsBytes } from './packed-batch.ts';
+import type { Handlers, ReaderCalls } from './protocol.ts';
+import { allBytes, allNumbers, NumberReader, rowNumbers } from './row-numbers.ts';
+import { idOf } from './schema.ts';
 
 /** Rows of one batch of heads. */
 const HEADS_MAX = 8192;
 
-/** Rows fetched from SQLite at a time. */
-const CHUNK_ROWS = 256;
+/** Rows whose numbers `changes` looks at, at a time, to find where to stop. */
+const CHANGES_CHUNK_ROWS = 512;
 
-/** Never more rows than this in one answer, however small they are. */
+/** Never many more rows than this in one answer of `changes`, however small they are. */
 const CHANGES_ROWS_MAX = 65_536;
+
+/** Positions asked for in one statement. */
+const ROWS_CHUNK = 1024;
+
+const NO_BYTES = Buffer.alloc(0);
 
 /** The head, as everybody asks for it. */
 export const HEAD_SQL = `SELECT max(
   (SELECT value FROM meta WHERE name = 'head'),
   ifnull((SELECT id >> 22 FROM log ORDER BY id DESC LIMIT 1), 0))`;
 
-const NUMBERS = 'id >> 22, id & 4194303, deleted, create_revision, version, lease >> 32, lease & 4294967295';
-
-type Row = [number, number, number, number, number, number, number, Buffer, Buffer];
-type HeadRow = [number, number, number, number, number, number, number, Buffer, number];
+/** Aggregates of no rows are null. */
+type Bytes = Buffer | null;
 
 /** The reader thread: answers from what is committed, each call from one moment. */
 export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
   const db = connect(options);
-  const headOf = db.prepare<[], number>(HEAD_SQL).pluck();
-  const rowAt = db
-    .prepare<[number, number], Row>(`SELECT ${NUMBERS}, key, value FROM log WHERE id = (? << 22 | ?)`)
-    .raw();
-  const rowsAfter = db
-    .prepare<[number, number, number], Row>(
-      `SELECT ${NUMBERS}, key, value FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?`,
-    )
-    .raw();
-  const headsAfter = db
-    .prepare<[number, number, number], HeadRow>(
-      `SELECT ${NUMBERS}, key, length(value) FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?`,
-    )
-    .raw();
+  db.pragma(`mmap_size = ${options.mmapBytes}`);
   const begin = db.prepare('BEGIN');
   const end = db.prepare('COMMIT');
+  const headOf = db.prepare<[], number>(HEAD_SQL).pluck();
+
+  const headsAfter = db
+    .prepare<[number, number, number], [number, Bytes, Bytes]>(
+      `SELECT count(*), ${allNumbers(rowNumbers('l.value_bytes'))}, ${allBytes('l.key')}
+         FROM (SELECT id, key, create_revision, version, lease, deleted, length(value) AS value_bytes
+                 FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?) AS l`,
+    )
+    .raw();
+  const numbersAfter = db
+    .prepare<[number, number, number], [number, Bytes]>(
+      `SELECT count(*), ${allNumbers(rowNumbers('l.value_bytes'))}
+         FROM (SELECT id, key, create_revision, version, lease, deleted, length(value) AS value_bytes
+                 FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?) AS l`,
+    )
+    .raw();
+  const bytesBetween = db
+    .prepare<[number, number, number], [Bytes, Bytes]>(
+      `SELECT ${allBytes('l.key')}, ${allBytes('l.value')}
+         FROM (SELECT key, value FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?) AS l`,
+    )
+    .raw();
+  const rowsAt = db
+    .prepare<[string], [Bytes, Bytes, Bytes]>(
+      `SELECT ${allNumbers(`iif(l.id IS NULL, '-', ${rowNumbers()})`)}, ${allBytes('l.key')}, ${allBytes('l.value')}
+         FROM json_each(?) AS p LEFT JOIN log AS l ON l.id = p.value`,
+    )
+    .raw();
 
   /** One moment for several statements. */
   function atOneMoment<T>(read: () => T): T {
@@ -54,48 +77,80 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
     }
   }
 
+  /** Reads positions[from..to) into records, and their bytes into keys and values. */
+  function readRows(positions: Float64Array, from: number, to: number, out: RowsRead): void {
+    let found: [Bytes, Bytes, Bytes] | undefined;
+    try {
+      found = rowsAt.get(idsOf(positions, from, to));
+    } catch (error) {
+      // More bytes than SQLite puts in one value: fewer rows, then.
+      if (codeOf(error) !== 'SQLITE_TOOBIG' || to - from === 1) throw error;
+      const middle = (from + to) >>> 1;
+      readRows(positions, from, middle, out);
+      readRows(positions, middle, to, out);
+      return;
+    }
+    const numbers = new NumberReader(found?.[0] ?? NO_BYTES);
+    for (let i = from; i < to; i++) {
+      numbers.readRow(out.records, i);
+      const asked =
+        out.records.isAbsent(i) ||
+        (out.records.revision(i) === positions[i * 2] && out.records.sub(i) === positions[i * 2 + 1]);
+      invariant(asked, 'SQLite gave rows in another order than asked');
+    }
+    out.keys.push(found?.[1] ?? NO_BYTES);
+    out.values.push(found?.[2] ?? NO_BYTES);
+  }
+
   return {
     open: () => undefined,
 
     head: () => headOf.get() ?? 0,
 
     heads({ revision, sub }) {
-      const rows = headsAfter.all(revision, sub, HEADS_MAX);
-      const packer = new BatchPacker(rows.length, rows.length * 64);
-      for (const row of rows) packer.add(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8]);
-      return packed(packer);
+      const [rows, text, keys] = headsAfter.get(revision, sub, HEADS_MAX) ?? [0, null, null];
+      const records = readRecords(text, rows);
+      return { rows, buffer: packParts([records.buffer, keys ?? NO_BYTES]) };
     },
 
     changes: ({ after, bytesMax }) =>
       atOneMoment(() => {
-        const packer = new BatchPacker(CHUNK_ROWS, 65_536);
+        const parts: ArrayBuffer[] = [];
+        let rows = 0;
+        let bytes = 0;
         let revision = after;
-        let sub = 2 ** 22 - 1;
-        for (;;) {
-          const rows = rowsAfter.all(revision, sub, CHUNK_ROWS);
-          for (const row of rows) {
-            if (row[0] !== revision && packer.rows > 0) {
-              if (packer.bytes >= bytesMax || packer.rows >= CHANGES_ROWS_MAX) return packed(packer);
-            }
-            revision = row[0];
-            sub = row[1];
-            packer.add(revision, sub, row[2], row[3], row[4], row[5], row[6], row[7], row[8]);
+        let sub = CHANGES_PER_TXN_MAX - 1;
+        for (let full = false; !full; ) {
+          const [found, text] = numbersAfter.get(revision, sub, CHANGES_CHUNK_ROWS) ?? [0, null];
+          const { records, buffer } = readRecords(text, found);
+          let taken = 0;
+          for (; taken < found; taken++) {
+            const enough = bytes >= bytesMax || rows >= CHANGES_ROWS_MAX;
+            full = enough && rows > 0 && records.revision(taken) !== revision;
+            if (full) break;
+            revision = records.revision(taken);
+            sub = records.sub(taken);
+            bytes += records.keyBytes(taken) + records.valueBytes(taken);
+            rows++;
           }
-          if (rows.length < CHUNK_ROWS) return packed(packer);
+          parts.push(taken === found ? buffer : buffer.slice(0, recordsBytes(taken)));
+          if (found < CHANGES_CHUNK_ROWS) full = true;
         }
+        const [keys, values] = bytesBetween.get(after, CHANGES_PER_TXN_MAX - 1, rows) ?? [null, null];
+        return { rows, buffer: packParts([...parts, keys ?? NO_BYTES, values ?? NO_BYTES]) };
       }),
 
-    rows: (positions) =>
+    rows(positions) {
+      const rows = positions.length / 2;
+      const buffer = new ArrayBuffer(recordsBytes(rows));
+      const out: RowsRead = { records: new Records(buffer, rows), keys: [], values: [] };
       atOneMoment(() => {
-        const count = positions.length / 2;
-        const packer = new BatchPacker(count, count * 600);
-        for (let i = 0; i < positions.length; i += 2) {
-          const row = rowAt.get(positions[i] as number, positions[i + 1] as number);
-          if (row === undefined) packer.addAbsent();
-          else packer.add(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8]);
+        for (let from = 0; from < rows; from += ROWS_CHUNK) {
+          readRows(positions, from, Math.min(from + ROWS_CHUNK, rows), out);
         }
-        return packed(packer);
-      }),
+      });
+      return { rows, buffer: packParts([buffer, ...out.keys, ...out.values]) };
+    },
 
     size: () => sizeOf(db),
 
@@ -106,8 +161,31 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
   };
 }
 
-function packed(packer: BatchPacker): PackedRows {
-  return { rows: packer.rows, buffer: packer.finish() };
+interface RowsRead {
+  readonly records: Records;
+  readonly keys: Buffer[];
+  readonly values: Buffer[];
+}
+
+/** Ids as a JSON array. */
+function idsOf(positions: Float64Array, from: number, to: number): string {
+  const ids = new Array<number | bigint>(to - from);
+  for (let i = from; i < to; i++) ids[i - from] = idOf(positions[i * 2] as number, positions[i * 2 + 1] as number);
+  return `[${ids.join()}]`;
+}
+
+/** Numbers of rows in ascending order. */
+function readRecords(text: Bytes, rows: number): { buffer: ArrayBuffer; records: Records } {
+  const buffer = new ArrayBuffer(recordsBytes(rows));
+  const records = new Records(buffer, rows);
+  const reader = new NumberReader(text ?? NO_BYTES);
+  let revision = 0;
+  for (let i = 0; i < rows; i++) {
+    reader.readRow(records, i);
+    invariant(records.revision(i) >= revision, 'SQLite gave rows out of order');
+    revision = records.revision(i);
+  }
+  return { buffer, records };
 }
 
 function sizeOf(db: Database.Database): LogSize {

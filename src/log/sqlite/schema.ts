@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { LogError } from '../../mvcc/log.ts';
-import { FIRST_REVISION } from '../../mvcc/types.ts';
+import { CHANGES_PER_TXN_MAX, FIRST_REVISION, type Revision } from '../../mvcc/types.ts';
 
 /*
  * One row per change, in the log's order. The id is `revision << 22 | sub`: appending goes to the right edge of the
@@ -37,6 +37,15 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE alarm (kind TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
 ];
+
+/** Revisions below this have ids that are exact as numbers. */
+const EXACT_ID_REVISION_MAX = 2 ** 31;
+
+/** A row's id, exact. */
+export function idOf(revision: Revision, sub: number): number | bigint {
+  if (revision < EXACT_ID_REVISION_MAX) return revision * CHANGES_PER_TXN_MAX + sub;
+  return BigInt(revision) * BigInt(CHANGES_PER_TXN_MAX) + BigInt(sub);
+}
 
 /** What a file's header says it is. */
 type FileKind = 'empty' | 'ours' | 'older';

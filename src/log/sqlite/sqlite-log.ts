@@ -40,8 +40,9 @@ export class SqliteLog implements Log {
     try {
       await removeLeftSnapshots(file);
       this.#writer = new ThreadClient<WriterCalls>({ role: 'writer', options: this.#options });
-      const state = await this.#writer.call('open', undefined);
       this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options });
+      // The reader opens the file when it is first asked, which is after the writer has made and checked it.
+      const state = await this.#writer.call('open', undefined);
       await this.#reader.call('open', undefined);
       return state;
     } catch (error) {

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { type AppendResult, LogError, type LogState } from '../../mvcc/log.ts';
-import type { AlarmKind, LeaseChange, LeaseRecord } from '../../mvcc/types.ts';
+import { type AlarmKind, type LeaseChange, type LeaseRecord, NO_LEASE } from '../../mvcc/types.ts';
 import { connect } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
@@ -8,7 +8,7 @@ import type { SqliteOptions } from './options.ts';
 import { PackedBatch } from './packed-batch.ts';
 import type { AppendCall, Handlers, WriterCalls } from './protocol.ts';
 import { HEAD_SQL } from './reader.ts';
-import { prepareSchema } from './schema.ts';
+import { idOf, prepareSchema } from './schema.ts';
 
 const META = `SELECT value FROM meta WHERE name = ?`;
 
@@ -84,7 +84,7 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
 
     append(call) {
       const batch = new PackedBatch(call.buffer, call.rows);
-      const newHead = call.rows === 0 ? call.expectedHead : batch.lastRevision;
+      const newHead = call.rows === 0 ? call.expectedHead : batch.records.revision(call.rows - 1);
       return commit(
         (s) => append(s, call, batch),
         (s) => call.rows > 0 && s.head.get() === newHead,
@@ -173,7 +173,8 @@ function openSession(options: SqliteOptions) {
       rollback: db.prepare('ROLLBACK'),
       head: db.prepare<[], number>(HEAD_SQL).pluck(),
       meta: db.prepare<[string], number>(META).pluck(),
-      insert: db.prepare('INSERT INTO log VALUES (? << 22 | ?, ?, ?, ?, ?, ?, ?)'),
+      insertOne: db.prepare(insertSql(1)),
+      insertMany: db.prepare(insertSql(ROWS_PER_INSERT)),
       remove: db.prepare('DELETE FROM log WHERE id = (? << 22 | ?)'),
       raiseHead: db.prepare(`UPDATE meta SET value = (${HEAD_SQL}) WHERE name = 'head'`),
       raiseHorizon: db.prepare(`UPDATE meta SET value = ? WHERE name = 'horizon' AND value < ?`),
@@ -193,12 +194,41 @@ function openSession(options: SqliteOptions) {
 function append(session: Session, call: AppendCall, batch: PackedBatch): AppendResult {
   const head = session.head.get() ?? 0;
   if (head !== call.expectedHead) return { kind: 'moved', head };
-  const { insert } = session;
-  batch.visitRows((revision, sub, deleted, createRevision, version, lease, key, value) => {
-    insert.run(revision, sub, key, createRevision, version, lease === 0n ? 0 : lease, deleted, value);
-  });
+  insertRows(session, batch);
   if (call.leases !== undefined) for (const lease of call.leases) applyLease(session, lease);
   return { kind: 'committed' };
+}
+
+/** Many rows in one statement cost a fifth less than as many statements. */
+const ROWS_PER_INSERT = 32;
+const COLUMNS = 7;
+
+function insertRows({ insertOne, insertMany }: Session, batch: PackedBatch): void {
+  const { records } = batch;
+  const cursor = batch.cursor();
+  const many = records.length - (records.length % ROWS_PER_INSERT);
+  const values = new Array<unknown>(many === 0 ? COLUMNS : ROWS_PER_INSERT * COLUMNS);
+  for (let i = 0, at = 0; i < records.length; i++) {
+    const { keyAt, valueAt } = cursor;
+    cursor.pass(i);
+    const lease = records.lease(i);
+    values[at] = idOf(records.revision(i), records.sub(i));
+    values[at + 1] = batch.bytes(keyAt, cursor.keyAt);
+    values[at + 2] = records.createRevision(i);
+    values[at + 3] = records.version(i);
+    values[at + 4] = lease === NO_LEASE ? 0 : lease;
+    values[at + 5] = records.isDelete(i) ? 1 : 0;
+    values[at + 6] = batch.bytes(valueAt, cursor.valueAt);
+    at += COLUMNS;
+    if (i >= many) {
+      values.length = COLUMNS;
+      insertOne.run(values);
+      at = 0;
+    } else if (at === ROWS_PER_INSERT * COLUMNS) {
+      insertMany.run(values);
+      at = 0;
+    }
+  }
 }
 
 function applyLease(session: Session, change: LeaseChange): void {
@@ -213,6 +243,11 @@ function applyLease(session: Session, change: LeaseChange): void {
       session.checkpoint.run(change.remainingTtl, change.id);
       break;
   }
+}
+
+function insertSql(rows: number): string {
+  const row = `(${Array(COLUMNS).fill('?').join(', ')})`;
+  return `INSERT INTO log (id, key, create_revision, version, lease, deleted, value) VALUES ${Array(rows).fill(row).join(', ')}`;
 }
 
 function stateOf(db: Database.Database): LogState {
