@@ -85,10 +85,14 @@ const PLAIN: WatchResponseHead = {
   fragment: false,
 };
 
+/** Larger ones get a buffer of their own: who is slow to leave should not hold more than its own bytes for long. */
+const SLAB_BYTES = 32 * 1024;
+const slab = new Writer(SLAB_BYTES);
+
 function encodeEvents(events: readonly WatchEvent[]): Uint8Array {
   let bytes = 0;
   for (const event of events) bytes += eventBytes(event);
-  const writer = new Writer(Math.max(bytes, 1));
+  const writer = bytes > SLAB_BYTES / 4 ? new Writer(bytes) : slab;
   for (const event of events) writeEvent(writer, event);
   return writer.take();
 }

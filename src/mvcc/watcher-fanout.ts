@@ -1,3 +1,4 @@
+import { Writer } from '../base/protobuf.ts';
 import type { AppliedBatch } from './applied.ts';
 import type { Change, Revision } from './types.ts';
 import type { WatchEvent, WatchRequest } from './watch.ts';
@@ -216,9 +217,13 @@ export class WatcherFanout {
   }
 }
 
-/** The batch's bytes are valid during the call only. */
+/** Larger ones get a buffer of their own. */
+const SLAB_BYTES = 32 * 1024;
+const slab = new Writer(SLAB_BYTES);
+
+/** The applied batch's bytes are valid during the call only. */
 function copyOf(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(bytes.length);
-  copy.set(bytes);
-  return copy;
+  if (bytes.length > SLAB_BYTES / 4) return Uint8Array.prototype.slice.call(bytes);
+  slab.raw(bytes);
+  return slab.take();
 }

@@ -8,6 +8,8 @@ export class RecordingSink implements WatchSink {
   readonly headers = new Map<Watcher, Revision[]>();
   readonly compacted = new Map<Watcher, Revision>();
   readonly errors = new Map<Watcher, Error>();
+  /** In the order in which they caught up. */
+  readonly live: Watcher[] = [];
   room = Number.POSITIVE_INFINITY;
   batches = 0;
 
@@ -30,6 +32,10 @@ export class RecordingSink implements WatchSink {
 
   onError(watcher: Watcher, error: Error): void {
     this.errors.set(watcher, error);
+  }
+
+  onLive(watcher: Watcher): void {
+    this.live.push(watcher);
   }
 
   of(watcher: Watcher): readonly string[] {
