@@ -436,6 +436,11 @@ export class Writer {
    */
   open(tag: number, expectedBytes = 0): number {
     this.tag(tag);
+    return this.openLength(expectedBytes);
+  }
+
+  /** The same when the tag is written already. */
+  openLength(expectedBytes = 0): number {
     const lengthBytes = varintBytes(expectedBytes);
     if (this.buffer.length - this.position < lengthBytes) this.grow(lengthBytes);
     this.position += lengthBytes;

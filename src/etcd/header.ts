@@ -1,5 +1,7 @@
 import { Writer } from '../base/protobuf.ts';
 import type { Revision } from '../mvcc/types.ts';
+import type { ResponseHeader } from './messages/kv-table.ts';
+import type { Value } from './messages/schema.ts';
 
 /**
  * etcd's raft term: what a member of its own cluster stands at after its first election. A client can only see whether
@@ -13,8 +15,12 @@ export class HeaderCodec {
   private readonly before: Uint8Array;
   /** raft_term, encoded. */
   private readonly after: Uint8Array;
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
 
   constructor(clusterId: bigint, memberId: bigint) {
+    this.clusterId = clusterId;
+    this.memberId = memberId;
     const writer = new Writer(64);
     writeId(writer, 0x08, clusterId);
     writeId(writer, 0x10, memberId);
@@ -22,6 +28,11 @@ export class HeaderCodec {
     writer.tag(0x20);
     writer.int64(RAFT_TERM);
     this.after = writer.take();
+  }
+
+  /** The header as a value, for messages that are written by table. */
+  value(revision: Revision): Partial<Value<typeof ResponseHeader>> {
+    return { cluster_id: this.clusterId, member_id: this.memberId, revision, raft_term: BigInt(RAFT_TERM) };
   }
 
   /** Writes field 1, the header, of any response. Revision 0 is left out, as by etcd where no store is asked. */

@@ -1,0 +1,69 @@
+import type { Clock } from '../base/clock.ts';
+import type { Gauge } from '../base/metrics.ts';
+import type { StoreApi } from '../mvcc/api.ts';
+import type { Method, ServiceTable } from '../wire/grpc.ts';
+import { clusterService } from './cluster.ts';
+import { HeaderCodec } from './header.ts';
+import type { HealthService } from './health.ts';
+import { kvService } from './kv.ts';
+import { leaseService } from './lease.ts';
+import { maintenanceService } from './maintenance.ts';
+import { watchService } from './watch.ts';
+
+/** Everything that the API needs to know; every number comes in here. */
+export interface EtcdServicesOptions {
+  /** Started: its ids are known. */
+  readonly store: StoreApi;
+  readonly clock: Clock;
+  /** 0 inclusive to 1 exclusive. */
+  readonly random: () => number;
+  readonly health: HealthService;
+  /** Default of etcd: 1.5 MiB. */
+  readonly maxRequestBytes: number;
+  /** On top of it for what encloses a payload; etcd: 512 KiB. */
+  readonly requestOverheadBytes: number;
+  /** Default of etcd: 128. */
+  readonly maxTxnOps: number;
+  /** As Status tells it; the store keeps to it. */
+  readonly quotaBytes: number;
+  /** Default of etcd: 10 minutes. */
+  readonly watchProgressNotifyIntervalMs: number;
+  /** Counts open watch streams. */
+  readonly watchStreams?: Gauge;
+  /** As etcd's --name. */
+  readonly memberName: string;
+  readonly peerUrls: readonly string[];
+  /** As etcd's --advertise-client-urls. */
+  readonly clientUrls: readonly string[];
+}
+
+/**
+ * The etcd API as one table for the wire. A path that is not in it (Auth, Lock, Election for now) is answered there:
+ * Unimplemented, "unknown service …", as grpc-go does.
+ */
+export function etcdServices(options: EtcdServicesOptions): ServiceTable {
+  const { store, clock, random, maxRequestBytes, maxTxnOps } = options;
+  const header = new HeaderCodec(store.clusterId, store.memberId);
+  const methods: readonly (readonly [path: string, method: Method])[] = [
+    ...kvService({ store, header, maxRequestBytes, maxTxnOps }),
+    ...watchService({
+      store,
+      header,
+      clock,
+      random,
+      progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs,
+      fragmentBytes: maxRequestBytes + options.requestOverheadBytes,
+      ...(options.watchStreams === undefined ? {} : { streams: options.watchStreams }),
+    }),
+    ...leaseService({ store, header }),
+    ...clusterService({
+      header,
+      memberName: options.memberName,
+      peerUrls: options.peerUrls,
+      clientUrls: options.clientUrls,
+    }),
+    ...maintenanceService({ store, header, quotaBytes: options.quotaBytes }),
+    ...options.health.methods(),
+  ];
+  return new Map(methods);
+}
