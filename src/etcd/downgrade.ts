@@ -1,7 +1,7 @@
 import { refusal } from './errors.ts';
 import type { DowngradeRequest, DowngradeResponse } from './messages/maintenance-table.ts';
 import type { Value } from './messages/schema.ts';
-import { ETCD_CLUSTER_VERSION, ETCD_DOWNGRADE_VERSION } from './version.ts';
+import { CLUSTER_VERSION, DOWNGRADE_VERSION } from './version.ts';
 
 const VALIDATE = 0;
 const ENABLE = 1;
@@ -16,7 +16,7 @@ export function downgrade(request: Value<typeof DowngradeRequest>): Partial<Valu
   switch (request.action) {
     case VALIDATE:
       checkTarget(request.version);
-      return { version: ETCD_CLUSTER_VERSION };
+      return { version: CLUSTER_VERSION };
     case ENABLE:
       checkTarget(request.version);
       throw refusal('notCapable');
@@ -33,5 +33,5 @@ const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)(\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+
 function checkTarget(version: string): void {
   const match = VERSION.exec(version);
   if (match === null) throw refusal('wrongDowngradeVersionFormat');
-  if (`${match[1]}.${match[2]}.0` !== ETCD_DOWNGRADE_VERSION) throw refusal('invalidDowngradeTargetVersion');
+  if (`${match[1]}.${match[2]}.0` !== DOWNGRADE_VERSION) throw refusal('invalidDowngradeTargetVersion');
 }

@@ -1,6 +1,6 @@
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method } from '../wire/grpc.ts';
-import { alarmTexts, answerAlarm } from './alarm.ts';
+import { Alarms } from './alarms.ts';
 import { downgrade } from './downgrade.ts';
 import { refusal } from './errors.ts';
 import { type HeaderCodec, RAFT_TERM } from './header.ts';
@@ -23,7 +23,7 @@ import {
 import type { Value } from './messages/schema.ts';
 import { snapshotMethod } from './snapshot.ts';
 import { tableMethod } from './table-method.ts';
-import { ETCD_CLUSTER_VERSION, ETCD_VERSION } from './version.ts';
+import { CLUSTER_VERSION, ETCD_VERSION } from './version.ts';
 
 export type MaintenanceStore = Pick<
   StoreApi,
@@ -46,14 +46,12 @@ export function maintenanceService({
   header,
   quotaBytes,
 }: MaintenanceServiceOptions): readonly (readonly [path: string, method: Method])[] {
+  const alarms = new Alarms(store, header);
   return [
-    [
-      '/etcdserverpb.Maintenance/Alarm',
-      tableMethod(AlarmRequest, AlarmResponse, (request) => answerAlarm(store, header, request)),
-    ],
+    ['/etcdserverpb.Maintenance/Alarm', tableMethod(AlarmRequest, AlarmResponse, (request) => alarms.answer(request))],
     [
       '/etcdserverpb.Maintenance/Status',
-      tableMethod(StatusRequest, StatusResponse, () => answerStatus(store, header, quotaBytes)),
+      tableMethod(StatusRequest, StatusResponse, () => answerStatus(store, header, alarms, quotaBytes)),
     ],
     [
       '/etcdserverpb.Maintenance/Defragment',
@@ -104,6 +102,7 @@ export function maintenanceService({
 async function answerStatus(
   store: MaintenanceStore,
   header: HeaderCodec,
+  alarms: Alarms,
   quotaBytes: number,
 ): Promise<Partial<Value<typeof StatusResponse>>> {
   const status = await store.status();
@@ -117,9 +116,9 @@ async function answerStatus(
     raftIndex: index,
     raftTerm: BigInt(RAFT_TERM),
     raftAppliedIndex: index,
-    errors: alarmTexts(status.alarms, header.memberId),
+    errors: alarms.texts(),
     dbSizeInUse: status.inUseBytes,
-    storageVersion: ETCD_CLUSTER_VERSION,
+    storageVersion: CLUSTER_VERSION,
     dbSizeQuota: quotaBytes,
     downgradeInfo: {},
   };

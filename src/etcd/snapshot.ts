@@ -4,7 +4,7 @@ import type { StoreApi } from '../mvcc/api.ts';
 import type { StreamMethod } from '../wire/grpc.ts';
 import { SnapshotRequest, SnapshotResponse } from './messages/maintenance-table.ts';
 import { serverStream } from './server-stream.ts';
-import { ETCD_CLUSTER_VERSION } from './version.ts';
+import { CLUSTER_VERSION } from './version.ts';
 
 /** The most that one message carries, as etcd's snapshotSendBufferSize. */
 const BLOB_BYTES_MAX = 32 * 1024;
@@ -23,7 +23,7 @@ export function snapshotMethod(store: Pick<StoreApi, 'snapshot'>): StreamMethod 
         SnapshotResponse.write(writer.begin(), {
           remaining_bytes: BigInt(Math.max(remaining, 0)),
           blob,
-          version: ETCD_CLUSTER_VERSION,
+          version: CLUSTER_VERSION,
         });
         return sink.send(writer.view());
       };

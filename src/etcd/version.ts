@@ -6,7 +6,7 @@
 export const ETCD_VERSION = '3.7.0';
 
 /** etcd's cluster version and storage version: without the patch level. */
-export const ETCD_CLUSTER_VERSION = '3.7.0';
+export const CLUSTER_VERSION = '3.7.0';
 
 /** The only version that etcd of this version could be downgraded to. */
-export const ETCD_DOWNGRADE_VERSION = '3.6.0';
+export const DOWNGRADE_VERSION = '3.6.0';
