@@ -160,7 +160,7 @@ export function duration(minMs = 0, maxMs: number = Number.MAX_SAFE_INTEGER): Op
 /** One of a few words. */
 export function choice<const Word extends string>(...words: readonly Word[]): OptionKind<Word> {
   return {
-    placeholder: words.join('|'),
+    placeholder: words.length > 3 ? 'word' : words.join('|'),
     choices: words,
     parse(written) {
       const found = words.find((word) => word === written);

@@ -1,7 +1,10 @@
-import { Command as CommanderCommand, CommanderError, Option as CommanderOption } from 'commander';
+import { Command as CommanderCommand, CommanderError, Option as CommanderOption, Help } from 'commander';
 import { type Command, ExitCode, type InertFlag } from '../base/command.ts';
+import { Failure } from '../base/failure.ts';
+import { nearest } from '../base/nearest.ts';
 import { environmentName, type OptionSpec, resolveOptions } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { LogError } from '../mvcc/log.ts';
 
 /**
  * The command line: turns commands (data, `base/command.ts`) into a commander program, which parses, prints help and
@@ -42,10 +45,16 @@ export async function runCommandLine(words: readonly string[], options: CommandL
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
-    if (!(error instanceof UsageError)) throw error;
-    output.err(`error: ${error.message}\n`);
-    return ExitCode.usage;
+    const code = error instanceof UsageError ? ExitCode.usage : isExpected(error) ? ExitCode.failed : undefined;
+    if (code === undefined) throw error;
+    output.err(`error: ${(error as Error).message}\n`);
+    return code;
   }
+}
+
+/** What a user can do something about; the rest is a defect, and main's to report. */
+function isExpected(error: unknown): boolean {
+  return error instanceof Failure || error instanceof LogError;
 }
 
 /** Go's flag package takes `-name` for `--name`; so do unit files that were written for etcd. */
@@ -80,17 +89,28 @@ function groupNamed(above: CommanderCommand, word: string, options: CommandLineO
 }
 
 function configure(command: CommanderCommand, output: Output): CommanderCommand {
+  const flags = () => command.options.map((option) => option.long?.slice(2) ?? '');
   return command
     .exitOverride()
     .showHelpAfterError(false)
+    .configureHelp({ formatItem: formatHelpItem })
     .configureOutput({
       writeOut: (text) => output.out(text),
       writeErr: (text) => output.err(text),
+      outputError: (text, write) => write(withNearestFlag(text, flags())),
       getOutHelpWidth: () => Math.min(output.columns ?? 120, 120),
       getErrHelpWidth: () => Math.min(output.columns ?? 120, 120),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+}
+
+/** commander looks for a near flag too, but not in `--flg=value`, and not among those that help does not show. */
+function withNearestFlag(text: string, flags: readonly string[]): string {
+  const unknown = /^error: unknown option '-{1,2}([^'=]*)/.exec(text)?.[1];
+  if (unknown === undefined) return text;
+  const meant = nearest(unknown, flags);
+  return `error: unknown option '--${unknown}'\n${meant === undefined ? '' : `(Did you mean --${meant}?)\n`}`;
 }
 
 function buildCommand(
@@ -100,7 +120,8 @@ function buildCommand(
   onExitCode: (code: number) => void,
 ): CommanderCommand {
   const built = configure(new CommanderCommand(name), options.output).description(command.summary);
-  built.helpOption('-h, --help', 'show this help').allowExcessArguments(false);
+  const help = new CommanderOption('-h, --help', 'show this help');
+  built.addHelpOption(help.helpGroup('Help:')).allowExcessArguments(false);
   if (command.details !== undefined) built.addHelpText('after', `\n${command.details}`);
   for (const operand of command.operands) {
     built.argument(operand.required ? `<${operand.name}>` : `[${operand.name}]`, operand.help);
@@ -122,9 +143,21 @@ function shownOption(spec: OptionSpec<unknown>): CommanderOption {
   const { placeholder } = spec.kind;
   const shown = new CommanderOption(
     placeholder === '' ? `--${spec.flag} [bool]` : `--${spec.flag} <${placeholder}>`,
-    `${spec.help} (default: ${spec.defaultText ?? spec.kind.format(spec.default)}) [$${environmentName(spec.flag)}]`,
+    `${spec.help} [$${environmentName(spec.flag)}]${DEFAULT_MARK}${spec.defaultText ?? spec.kind.format(spec.default)}`,
   );
   return shown.helpGroup(`${spec.group}:`);
+}
+
+/** Parts an option's default from its description on the way through commander. */
+const DEFAULT_MARK = '\0';
+
+/** An option's line of help: the flag and its default, and below it what it does, as wide as the terminal is. */
+function formatHelpItem(this: Help, term: string, termWidth: number, description: string, help: Help): string {
+  const [text = '', shownDefault] = description.split(DEFAULT_MARK);
+  if (shownDefault === undefined)
+    return Help.prototype.formatItem.call(this, term, Math.min(termWidth, 20), text, help);
+  const below = help.boxWrap(text, (help.helpWidth ?? 100) - 8).replaceAll('\n', '\n        ');
+  return `  ${term.padEnd(46)} default: ${shownDefault}\n        ${below}`;
 }
 
 function hiddenOption(flag: string, isSwitch: boolean): CommanderOption {
