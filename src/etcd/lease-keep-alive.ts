@@ -5,6 +5,7 @@ import { toStatusError, undecodableInStream } from './errors.ts';
 import type { HeaderCodec } from './header.ts';
 import type { LeaseStore } from './lease.ts';
 import { decodeLeaseId, writeLeaseTtlResponse } from './messages/lease.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 /** Answers are small and copied by `send`, so all streams share it. */
 const scratch = new Writer(128);
@@ -17,16 +18,19 @@ export class LeaseKeepAliveStream implements StreamHandler {
   readonly #call: StreamCall;
   readonly #store: LeaseStore;
   readonly #header: HeaderCodec;
+  readonly #open: OpenStreams | undefined;
   #room: Promise<void> | undefined;
   #roomForMore: (() => void) | undefined;
   /** A lease is being waited for. */
   #waiting = false;
   #halfClosed = false;
 
-  constructor(call: StreamCall, store: LeaseStore, header: HeaderCodec) {
+  constructor(call: StreamCall, store: LeaseStore, header: HeaderCodec, open: OpenStreams | undefined) {
     this.#call = call;
     this.#store = store;
     this.#header = header;
+    this.#open = open;
+    open?.add(call);
   }
 
   onMessage(message: Uint8Array): void | Promise<void> {
@@ -56,6 +60,7 @@ export class LeaseKeepAliveStream implements StreamHandler {
   }
 
   onClose(): void {
+    this.#open?.delete(this.#call);
     this.onDrain();
   }
 

@@ -1,7 +1,7 @@
 import { Writer } from '../base/protobuf.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
-import { toStatusError } from './errors.ts';
+import { toStatusError, translated } from './errors.ts';
 import type { HeaderCodec } from './header.ts';
 import { LeaseKeepAliveStream } from './lease-keep-alive.ts';
 import {
@@ -14,10 +14,12 @@ import {
   writeLeaseTimeToLiveResponse,
   writeLeaseTtlResponse,
 } from './messages/lease.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 export interface LeaseServiceOptions {
   readonly store: LeaseStore;
   readonly header: HeaderCodec;
+  readonly open?: OpenStreams;
 }
 
 export type LeaseStore = Pick<
@@ -29,7 +31,7 @@ export type LeaseStore = Pick<
 const SCRATCH_BYTES_MAX = 64 * 1024;
 
 /** etcdserverpb.Lease. Source: etcd's server/etcdserver/api/v3rpc/lease.go. */
-export function leaseService({ store, header }: LeaseServiceOptions): readonly (readonly [string, Method])[] {
+export function leaseService({ store, header, open }: LeaseServiceOptions): readonly (readonly [string, Method])[] {
   const scratch = new Writer(256);
   const answer = (write: (writer: Writer) => void): Uint8Array => {
     scratch.shrink(SCRATCH_BYTES_MAX);
@@ -54,7 +56,7 @@ export function leaseService({ store, header }: LeaseServiceOptions): readonly (
     ],
     [
       '/etcdserverpb.Lease/LeaseKeepAlive',
-      { kind: 'stream', open: (call) => new LeaseKeepAliveStream(call, store, header) },
+      { kind: 'stream', open: (call) => new LeaseKeepAliveStream(call, store, header, open) },
     ],
     [
       '/etcdserverpb.Lease/LeaseTimeToLive',
@@ -92,13 +94,4 @@ function unary(handle: (request: Uint8Array) => Uint8Array | Promise<Uint8Array>
       }
     },
   };
-}
-
-/** What is not expected stays as it is: the wire reports it. */
-function translated(error: unknown): unknown {
-  try {
-    return toStatusError(error);
-  } catch (unexpected) {
-    return unexpected;
-  }
 }

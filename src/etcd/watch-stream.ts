@@ -7,6 +7,7 @@ import type { EventBatch, Watcher, WatchSink } from '../mvcc/watch.ts';
 import { Status, StatusError, type StreamCall, type StreamHandler } from '../wire/grpc.ts';
 import { refusalText, undecodableInStream } from './errors.ts';
 import { decodeWatchRequest, type WatchCreateMessage } from './messages/watch.ts';
+import type { OpenStreams } from './open-streams.ts';
 import type { WatchResponseWriter } from './watch-response-writer.ts';
 
 /**
@@ -40,6 +41,7 @@ export class WatchStream implements StreamHandler, WatchSink {
   constructor(call: StreamCall, options: WatchStreamOptions) {
     this.#call = call;
     this.#options = options;
+    options.open?.add(call);
     if (options.streams !== undefined) options.streams.value += 1;
   }
 
@@ -78,6 +80,7 @@ export class WatchStream implements StreamHandler, WatchSink {
     this.#byWatcher.clear();
     this.#byId.clear();
     this.#roomForMore?.();
+    this.#options.open?.delete(this.#call);
     if (this.#options.streams !== undefined) this.#options.streams.value -= 1;
   }
 
@@ -228,4 +231,5 @@ export interface WatchStreamOptions {
   readonly progressIntervalMs: number;
   readonly watchesMax: number;
   readonly streams: Gauge | undefined;
+  readonly open: OpenStreams | undefined;
 }

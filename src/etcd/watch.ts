@@ -3,6 +3,7 @@ import type { Gauge } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method } from '../wire/grpc.ts';
 import type { HeaderCodec } from './header.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { WatchResponseWriter } from './watch-response-writer.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -20,6 +21,7 @@ export interface WatchServiceOptions {
   readonly watchesPerStreamMax?: number;
   /** Counts open streams (WatchHubStats.streams). */
   readonly streams?: Gauge;
+  readonly open?: OpenStreams;
 }
 
 /** etcd takes no shorter one. */
@@ -42,6 +44,7 @@ export function watchService(options: WatchServiceOptions): readonly (readonly [
             progressIntervalMs: intervalMs * (1 + options.random() / 10),
             watchesMax: options.watchesPerStreamMax ?? 65_536,
             streams: options.streams,
+            open: options.open,
           }),
       },
     ],

@@ -40,6 +40,11 @@ export class ModelHistory implements History {
   /** Answer reads at once, without `settle`. */
   prompt = false;
 
+  /** The KeyValue message. */
+  encode(change: Change): KeyValueBytes {
+    return encode(change);
+  }
+
   /** Commits transactions as one applied batch. */
   commit(txns: readonly ModelTxn[], listener: AppliedListener): void {
     const changes: Change[] = [];
@@ -73,7 +78,8 @@ export class ModelHistory implements History {
     const wanted = listener.wantsPrevious;
     const lend = (change: Change | undefined): KeyValueBytes => {
       // As the store does: the bytes are good until the next call only.
-      const bytes = change === undefined ? new Uint8Array() : encode(change);
+      const bytes = change === undefined ? new Uint8Array() : this.encode(change);
+      if (bytes.length > scratch.length) return bytes;
       scratch.fill(0);
       scratch.set(bytes);
       return scratch.subarray(0, bytes.length);
@@ -122,7 +128,7 @@ export class ModelHistory implements History {
     return of.map((position) => {
       const change = this.all.find((row) => row.revision === position.revision && row.sub === position.sub);
       const replaced = change === undefined ? undefined : this.#replaced.get(change);
-      return replaced === undefined ? undefined : encode(replaced);
+      return replaced === undefined ? undefined : this.encode(replaced);
     });
   }
 

@@ -187,6 +187,6 @@ test('whatever happens, every watcher gets every event once and in order', async
       (steps, readBytesMax, pendingBytesMax, joinRevisions) =>
         new Story(readBytesMax, pendingBytesMax, joinRevisions).run(steps),
     ),
-    { numRuns: 400 },
+    { numRuns: 250 },
   );
 });
