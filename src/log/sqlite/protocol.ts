@@ -1,5 +1,5 @@
-import type { AppendResult, LogSize, LogState } from '../../mvcc/log.ts';
-import type { AlarmKind, LeaseChange } from '../../mvcc/types.ts';
+import type { LogSize, LogState } from '../../mvcc/log.ts';
+import type { AlarmKind, LeaseChange, Revision } from '../../mvcc/types.ts';
 import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
 
@@ -12,6 +12,8 @@ import type { SqliteOptions } from './options.ts';
 export interface ThreadStart {
   readonly role: 'writer' | 'reader';
   readonly options: SqliteOptions;
+  /** One shared word, raised and rung after each message to the thread. */
+  readonly bell: Int32Array<SharedArrayBuffer>;
 }
 
 /** Rows as PackedBatch reads them. */
@@ -23,7 +25,8 @@ export interface PackedRows {
 /** The writer thread's calls: name → [arguments, answer]. */
 export interface WriterCalls {
   open: [undefined, LogState];
-  append: [AppendCall, AppendResult];
+  /** undefined: committed. */
+  append: [AppendCall, { readonly moved: Revision } | undefined];
   compact: [number, undefined];
   sweep: [Float64Array<ArrayBuffer>, undefined];
   vacuum: [number, number];
@@ -63,8 +66,7 @@ export interface CallMessage {
   readonly argument: unknown;
 }
 
-export interface AnswerMessage {
-  readonly id: number;
-  readonly answer: unknown;
-  readonly error: ErrorMessage | undefined;
-}
+/** The id alone: done, nothing to tell. */
+export type AnswerMessage =
+  | number
+  | { readonly id: number; readonly answer: unknown; readonly error: ErrorMessage | undefined };

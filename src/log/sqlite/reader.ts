@@ -8,7 +8,7 @@ import type { SqliteOptions } from './options.ts';
 import { packParts, Records, recordsBytes } from './packed-batch.ts';
 import type { Handlers, ReaderCalls } from './protocol.ts';
 import { allBytes, allNumbers, NumberReader, rowNumbers } from './row-numbers.ts';
-import { idOf } from './schema.ts';
+import { HEAD_SQL, idOf } from './schema.ts';
 
 /** Rows of one batch of heads. */
 const HEADS_MAX = 8192;
@@ -23,11 +23,6 @@ const CHANGES_ROWS_MAX = 65_536;
 const ROWS_CHUNK = 1024;
 
 const NO_BYTES = Buffer.alloc(0);
-
-/** The head, as everybody asks for it. */
-export const HEAD_SQL = `SELECT max(
-  (SELECT value FROM meta WHERE name = 'head'),
-  ifnull((SELECT id >> 22 FROM log ORDER BY id DESC LIMIT 1), 0))`;
 
 /** Aggregates of no rows are null. */
 type Bytes = Buffer | null;

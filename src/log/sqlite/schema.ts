@@ -47,6 +47,11 @@ export function idOf(revision: Revision, sub: number): number | bigint {
   return BigInt(revision) * BigInt(CHANGES_PER_TXN_MAX) + BigInt(sub);
 }
 
+/** The head, as everybody asks for it. */
+export const HEAD_SQL = `SELECT max(
+  (SELECT value FROM meta WHERE name = 'head'),
+  ifnull((SELECT id >> 22 FROM log ORDER BY id DESC LIMIT 1), 0))`;
+
 /** What a file's header says it is. */
 type FileKind = 'empty' | 'ours' | 'older';
 
@@ -56,13 +61,17 @@ type FileKind = 'empty' | 'ours' | 'older';
  */
 export function prepareSchema(db: Database.Database, file: string): void {
   const kind = identify(db, file);
-  if (kind === 'ours') return;
   if (kind === 'empty') {
     // Both only work before the first table is made, and outside of a transaction.
     db.pragma(`page_size = ${PAGE_BYTES}`);
     db.pragma('auto_vacuum = INCREMENTAL');
   }
-  db.pragma('journal_mode = WAL');
+  // A restored snapshot is not in this mode yet.
+  const mode = db.pragma('journal_mode = WAL', { simple: true });
+  if (mode !== 'wal') {
+    throw new LogError('refused', `${file}: its file system cannot hold a write-ahead log: choose a local disk`);
+  }
+  if (kind === 'ours') return;
   const from = kind === 'empty' ? 0 : userVersion(db);
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(from)) db.exec(migration);

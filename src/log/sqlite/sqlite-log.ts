@@ -4,7 +4,7 @@ import type { AlarmKind, Change, ChangeHead, Position, Revision } from '../../mv
 import { acquireLock, type Lock } from './lock.ts';
 import type { SqliteOptions } from './options.ts';
 import { PackedBatch, packChanges, packPositions } from './packed-batch.ts';
-import type { PackedRows, ReaderCalls, WriterCalls } from './protocol.ts';
+import type { AppendCall, PackedRows, ReaderCalls, WriterCalls } from './protocol.ts';
 import { type OpenSnapshot, removeLeftSnapshots, takeSnapshot } from './snapshot.ts';
 import { ThreadClient } from './thread-client.ts';
 
@@ -19,6 +19,8 @@ import { ThreadClient } from './thread-client.ts';
  * The main thread packs and unpacks and never touches the file: no request waits for a disk. Commits are durable
  * when they are answered (synchronous=FULL). The lock is held by the process, not by a thread.
  */
+
+const COMMITTED: AppendResult = { kind: 'committed' };
 
 /** The Log on SQLite. One per file and process; a second one is refused at open. */
 export class SqliteLog implements Log {
@@ -65,20 +67,16 @@ export class SqliteLog implements Log {
     }
   }
 
-  append(batch: AppendBatch): Promise<AppendResult> {
-    const writer = this.#writer;
-    if (writer === undefined || this.#closing !== undefined) return Promise.reject(this.#closed());
+  async append(batch: AppendBatch): Promise<AppendResult> {
     const buffer = packChanges(batch.changes);
-    return writer.call(
-      'append',
-      {
-        expectedHead: batch.expectedHead,
-        rows: batch.changes.length,
-        buffer,
-        leases: batch.leases.length === 0 ? undefined : batch.leases,
-      },
-      [buffer],
-    );
+    const call: AppendCall = {
+      expectedHead: batch.expectedHead,
+      rows: batch.changes.length,
+      buffer,
+      leases: batch.leases.length === 0 ? undefined : batch.leases,
+    };
+    const lost = await this.#forWriting().call('append', call, [buffer]);
+    return lost === undefined ? COMMITTED : { kind: 'moved', head: lost.moved };
   }
 
   async head(): Promise<Revision> {

@@ -15,15 +15,16 @@ interface Pending {
 export class ThreadClient<C> {
   readonly #worker: Worker;
   readonly #role: string;
+  readonly #bell = new Int32Array(new SharedArrayBuffer(4));
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
   #nextId = 1;
   #dead: LogError | undefined;
 
-  constructor(start: ThreadStart) {
+  constructor(start: Omit<ThreadStart, 'bell'>) {
     this.#role = start.role;
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
-      workerData: start,
+      workerData: { ...start, bell: this.#bell } satisfies ThreadStart,
       name: `kedge-sqlite-${start.role}`,
     });
     this.#worker.on('message', (message: AnswerMessage) => this.#onAnswer(message));
@@ -55,6 +56,8 @@ export class ThreadClient<C> {
       const id = this.#nextId++;
       this.#pending.set(id, { call, resolve: resolve as (answer: unknown) => void, reject });
       this.#worker.postMessage({ id, call, argument } satisfies CallMessage, transfer);
+      Atomics.add(this.#bell, 0, 1);
+      Atomics.notify(this.#bell, 0);
     });
   }
 
@@ -71,11 +74,14 @@ export class ThreadClient<C> {
     await this.#ended;
   }
 
-  #onAnswer({ id, answer, error }: AnswerMessage): void {
+  #onAnswer(message: AnswerMessage): void {
+    const plain = typeof message === 'number';
+    const id = plain ? message : message.id;
+    const error = plain ? undefined : message.error;
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    if (error === undefined) pending.resolve(answer);
+    if (error === undefined) pending.resolve(plain ? undefined : message.answer);
     else pending.reject(new LogError(error.code, error.message));
   }
 

@@ -1,21 +1,36 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import { invariant } from '../../base/invariant.ts';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { InvariantError, invariant } from '../../base/invariant.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
 import { createWriter } from './writer.ts';
 
-// The entry of the writer's and the reader's thread: takes a call, does it, answers; one after the other.
+/*
+ * The entry of the writer's and the reader's thread: takes a call, does it, answers; one after the other. Everything
+ * here is synchronous, so the thread has no use for an event loop: it sleeps on the bell that the caller rings after
+ * each message. That wakes it some 30 µs earlier than the event loop would, and costs nothing while it sleeps.
+ */
 
-const { role, options } = workerData as ThreadStart;
+const { role, options, bell } = workerData as ThreadStart;
 const port = parentPort;
 invariant(port !== null, 'this file is the entry of a worker thread');
 
 type Handler = (argument: unknown) => unknown;
 let handlers: Record<string, Handler> | undefined;
 
-port.on('message', ({ id, call, argument }: CallMessage) => {
-  let message: AnswerMessage;
+for (let open = true; open; ) {
+  // Read before the messages are: a ring that comes in between ends the sleep at once.
+  const rung = Atomics.load(bell, 0);
+  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    const message = next.message as CallMessage;
+    const answer = answerTo(message);
+    port.postMessage(answer, transferables(answer));
+    if (message.call === 'close') open = false;
+  }
+  if (open) Atomics.wait(bell, 0, rung);
+}
+
+function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
   try {
     handlers ??= (role === 'writer' ? createWriter(options) : createReader(options)) as unknown as Record<
       string,
@@ -23,16 +38,19 @@ port.on('message', ({ id, call, argument }: CallMessage) => {
     >;
     const handler = handlers[call];
     invariant(handler !== undefined, `the ${role} knows no call ${call}`);
-    message = { id, answer: handler(argument), error: undefined };
+    const answer = handler(argument);
+    return answer === undefined ? id : { id, answer, error: undefined };
   } catch (error) {
-    const { code, message: text } = translate(error, options.file);
-    message = { id, answer: undefined, error: { code, message: text } };
+    // A defect of ours: the thread ends, and with it every call.
+    if (error instanceof InvariantError) throw error;
+    const { code, message } = translate(error, options.file);
+    return { id, answer: undefined, error: { code, message } };
   }
-  port.postMessage(message, transferables(message.answer));
-  if (call === 'close') port.close();
-});
+}
 
-function transferables(answer: unknown): ArrayBuffer[] {
+function transferables(message: AnswerMessage): ArrayBuffer[] {
+  if (typeof message === 'number') return [];
+  const { answer } = message;
   if (typeof answer === 'object' && answer !== null && 'buffer' in answer && answer.buffer instanceof ArrayBuffer) {
     return [answer.buffer];
   }

@@ -1,14 +1,14 @@
 import type Database from 'better-sqlite3';
-import { type AppendResult, LogError, type LogState } from '../../mvcc/log.ts';
-import { type AlarmKind, type LeaseChange, type LeaseRecord, NO_LEASE } from '../../mvcc/types.ts';
+import { LogError, type LogState } from '../../mvcc/log.ts';
+import { type AlarmKind, type LeaseChange, type LeaseRecord, NO_LEASE, type Revision } from '../../mvcc/types.ts';
 import { connect } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
 import type { SqliteOptions } from './options.ts';
 import { PackedBatch } from './packed-batch.ts';
 import type { AppendCall, Handlers, WriterCalls } from './protocol.ts';
-import { HEAD_SQL } from './reader.ts';
-import { idOf, prepareSchema } from './schema.ts';
+import { HEAD_SQL, idOf, PAGE_BYTES, prepareSchema } from './schema.ts';
+import { growWal } from './wal.ts';
 
 const META = `SELECT value FROM meta WHERE name = ?`;
 
@@ -78,8 +78,13 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
 
   return {
     open() {
-      checkIntegrity(options);
-      return stateOf(current().db);
+      try {
+        checkIntegrity(options);
+        makeStore(options);
+        return stateOf(current().db);
+      } catch (error) {
+        throw translate(error, options.file);
+      }
     },
 
     append(call) {
@@ -157,15 +162,27 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
   };
 }
 
+/** Makes or migrates the file, and the room for its write-ahead log, which must be made while nobody has it open. */
+function makeStore(options: SqliteOptions): void {
+  const db = connect(options);
+  try {
+    prepareSchema(db, options.file);
+  } finally {
+    db.close();
+  }
+  growWal(options.file, options.walBytes + WAL_RESERVE_BYTES);
+}
+
+/** The write-ahead log goes past its mark by the last batch. */
+const WAL_RESERVE_BYTES = 2 ** 20;
+
 /** A connection and its statements. */
 type Session = ReturnType<typeof openSession>;
 
 function openSession(options: SqliteOptions) {
   const db = connect(options);
   try {
-    prepareSchema(db, options.file);
-    const page = Number(db.pragma('page_size', { simple: true }));
-    db.pragma(`wal_autocheckpoint = ${Math.max(Math.floor(options.walBytes / page), 1)}`);
+    db.pragma(`wal_autocheckpoint = ${Math.floor(options.walBytes / PAGE_BYTES)}`);
     return {
       db,
       begin: db.prepare('BEGIN IMMEDIATE'),
@@ -191,12 +208,12 @@ function openSession(options: SqliteOptions) {
   }
 }
 
-function append(session: Session, call: AppendCall, batch: PackedBatch): AppendResult {
+function append(session: Session, call: AppendCall, batch: PackedBatch): { moved: Revision } | undefined {
   const head = session.head.get() ?? 0;
-  if (head !== call.expectedHead) return { kind: 'moved', head };
+  if (head !== call.expectedHead) return { moved: head };
   insertRows(session, batch);
   if (call.leases !== undefined) for (const lease of call.leases) applyLease(session, lease);
-  return { kind: 'committed' };
+  return undefined;
 }
 
 /** Many rows in one statement cost a fifth less than as many statements. */
