@@ -557,7 +557,10 @@ export class Connection {
     const refusal = refusalOf(head, this.host);
     if (refusal !== undefined) {
       sender.answer(id, refusal);
-      if (!end) this.#resetId(id, ErrorCode.noError);
+      if (end) return;
+      // No fault by the frames' rules, so nothing that counts as one.
+      sender.rstStream(id, ErrorCode.noError);
+      this.#resets.add(id);
       return;
     }
     const receiveWindow = Math.max(limits.initialWindowBytes, DEFAULT_WINDOW_BYTES);

@@ -1,4 +1,4 @@
-const IDS = 512;
+const IDS = 1024;
 
 /** The last streams of a connection that ended before their request did: frames may still be on their way. */
 export class ResetMemory {

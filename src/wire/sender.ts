@@ -205,11 +205,14 @@ export class Sender {
   }
 
   rstStream(streamId: number, code: ErrorCode): void {
-    writeUint32(this.output.buffer, this.#frame(4, FrameType.rstStream, 0, streamId), code);
+    // First the frame, then the buffer: making room may change it.
+    const at = this.#frame(4, FrameType.rstStream, 0, streamId);
+    writeUint32(this.output.buffer, at, code);
   }
 
   windowUpdate(streamId: number, bytes: number): void {
-    writeUint32(this.output.buffer, this.#frame(4, FrameType.windowUpdate, 0, streamId), bytes);
+    const at = this.#frame(4, FrameType.windowUpdate, 0, streamId);
+    writeUint32(this.output.buffer, at, bytes);
   }
 
   /** Returns false when the window would overflow (a connection error). */

@@ -88,7 +88,8 @@ export class WireServer {
   /** Resolves with the bound address (`port` 0: any free port), or the path. Rejects as `net.Server.listen` fails. */
   listen(options: ListenOptions): Promise<AddressInfo | string> {
     const socketOptions = { allowHalfOpen: true, noDelay: true };
-    const onSocket = (socket: Socket): void => this.#onSocket(socket);
+    const path = 'path' in options ? options.path : '';
+    const onSocket = (socket: Socket): void => this.#onSocket(socket, path);
     let listener: Server;
     if (options.tls === undefined) {
       listener = createServer(socketOptions, onSocket);
@@ -156,7 +157,7 @@ export class WireServer {
     await Promise.all(closed);
   }
 
-  #onSocket(socket: Socket): void {
+  #onSocket(socket: Socket, path: string): void {
     const { limits, stats, clock } = this.#host;
     if (this.#isClosing || this.#sockets.size >= limits.connectionsMax) {
       socket.destroy();
@@ -171,11 +172,11 @@ export class WireServer {
       if (this.#sockets.size === 0) this.#onEmpty();
     });
     this.#sweeper ??= clock.after(SWEEP_MS, this.#sweep);
-    this.#sniff(socket);
+    this.#sniff(socket, path);
   }
 
   /** Reads until the first bytes decide which protocol it is. */
-  #sniff(socket: Socket): void {
+  #sniff(socket: Socket, path: string): void {
     let seen: Buffer = Buffer.alloc(0);
     const onError = (): void => void socket.destroy();
     const onEnd = (): void => void socket.destroy();
@@ -188,7 +189,7 @@ export class WireServer {
       socket.off('end', onEnd);
       socket.off('error', onError);
       this.#sockets.set(socket, undefined);
-      if (isHttp2) this.#startHttp2(socket, seen.subarray(PREFACE.length));
+      if (isHttp2) this.#startHttp2(socket, path, seen.subarray(PREFACE.length));
       else this.#startHttp1(socket, seen);
     };
     socket.on('data', onData);
@@ -196,8 +197,8 @@ export class WireServer {
     socket.on('error', onError);
   }
 
-  #startHttp2(socket: Socket, rest: Buffer): void {
-    const peer = socket.remoteAddress === undefined ? '@' : `${socket.remoteAddress}:${socket.remotePort}`;
+  #startHttp2(socket: Socket, path: string, rest: Buffer): void {
+    const peer = socket.remoteAddress === undefined ? path : `${socket.remoteAddress}:${socket.remotePort}`;
     const connection = new Connection(socket, peer, this.#host);
     this.#connections.add(connection);
     connection.start(rest);
