@@ -17,6 +17,7 @@
 import type { Socket } from 'node:net';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import { FloodGuard } from './flood-guard.ts';
+import { FrameReader, type FrameSink } from './frame-reader.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   ErrorCode,
@@ -30,14 +31,14 @@ import {
   WINDOW_BYTES_MAX,
 } from './frames.ts';
 import { GrpcCall } from './grpc-call.ts';
-import { HeadCache } from './head-cache.ts';
-import { HpackDecoder, HpackError } from './hpack-decoder.ts';
+import { HeaderReader } from './header-reader.ts';
+import { HpackError } from './hpack-decoder.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { Keepalive } from './keepalive.ts';
 import type { WireLimits } from './limits.ts';
 import { Output } from './output.ts';
 import { refusalOf } from './refusal.ts';
-import { areTrailersValid, RequestHead } from './request-head.ts';
+import { areTrailersValid, type RequestHead } from './request-head.ts';
 import { ResetMemory } from './reset-memory.ts';
 import { Sender } from './sender.ts';
 import type { WireStats } from './stats.ts';
@@ -51,7 +52,10 @@ const DRAIN_PING_MS = 1000;
 const DRAIN_PING = Buffer.from('kedgebye', 'latin1');
 const KEEPALIVE_PING = Buffer.from('kedgeyou', 'latin1');
 
-export class Connection {
+const NOTHING = Buffer.alloc(0);
+const BLOCK_TOO_LONG = 'header block too long';
+
+export class Connection implements FrameSink {
   readonly host: WireHost;
   readonly limits: WireLimits;
   readonly stats: WireStats;
@@ -67,8 +71,8 @@ export class Connection {
 
   readonly #socket: Socket;
   readonly #output: Output;
-  readonly #decoder = new HpackDecoder();
-  readonly #heads = new HeadCache();
+  readonly #reader: FrameReader;
+  readonly #headers: HeaderReader;
   readonly #guard: FloodGuard;
   readonly #keepalive: Keepalive;
   readonly #streams = new Map<number, Stream>();
@@ -77,14 +81,6 @@ export class Connection {
   #lastStreamId = 0;
   #receiveWindow: number;
   #receiveDebtBytes = 0;
-  /** A frame cut by the end of a chunk. */
-  #partial = Buffer.alloc(0);
-  #partialBytes = 0;
-  /** A header block that goes on in CONTINUATION: its stream, or 0. */
-  #blockStreamId = 0;
-  #blockEndsStream = false;
-  #blockPieces: Buffer[] = [];
-  #blockBytes = 0;
   #settingsReceived = false;
   #readMs: number;
   #blockedMs: number | undefined = undefined;
@@ -108,6 +104,8 @@ export class Connection {
     this.#socket = socket;
     this.#output = new Output(socket, host.pool, host.flusher, host.stats);
     this.sender = new Sender(this.#output, host.limits);
+    this.#reader = new FrameReader(this);
+    this.#headers = new HeaderReader(host.limits, host.methods);
     this.#guard = new FloodGuard(host.limits);
     this.#keepalive = new Keepalive(host.limits);
     this.#receiveWindow = Math.max(host.limits.connectionWindowBytes, DEFAULT_WINDOW_BYTES);
@@ -223,7 +221,7 @@ export class Connection {
     this.stats.bytesReceived.value += chunk.length;
     this.#output.scheduled = true;
     try {
-      this.#read(chunk);
+      this.#reader.read(chunk);
     } catch (error) {
       if (!(error instanceof HpackError)) throw error;
       this.#fail(ErrorCode.compressionError, error.message);
@@ -276,56 +274,13 @@ export class Connection {
     this.host.onClosed(this);
   }
 
-  #read(chunk: Buffer): void {
-    const length = chunk.length;
-    let at = this.#partialBytes > 0 ? this.#completePartial(chunk) : 0;
-    while (length - at >= FRAME_HEADER_BYTES && this.#endedMs === undefined) {
-      const payloadBytes = readUint32(chunk, at) >>> 8;
-      if (payloadBytes > FRAME_PAYLOAD_BYTES_MAX) {
-        this.#fail(ErrorCode.frameSizeError, 'frame too large');
-        return;
-      }
-      const next = at + FRAME_HEADER_BYTES + payloadBytes;
-      if (next > length) break;
-      this.#onFrame(chunk, at, next);
-      at = next;
-    }
-    if (at < length && this.#endedMs === undefined) this.#keepPartial(chunk, at, length);
+  onFrameTooLarge(): void {
+    this.#fail(ErrorCode.frameSizeError, 'frame too large');
   }
 
-  #keepPartial(chunk: Buffer, from: number, to: number): void {
-    const bytes = this.#partialBytes + to - from;
-    if (bytes > this.#partial.length) {
-      const size = Math.min(FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX, Math.max(256, 2 * bytes));
-      const larger = Buffer.allocUnsafeSlow(size);
-      this.#partial.copy(larger, 0, 0, this.#partialBytes);
-      this.#partial = larger;
-    }
-    chunk.copy(this.#partial, this.#partialBytes, from, to);
-    this.#partialBytes = bytes;
-  }
-
-  /** Returns how much of the chunk belonged to the frame that was cut. */
-  #completePartial(chunk: Buffer): number {
-    let at = 0;
-    if (this.#partialBytes < FRAME_HEADER_BYTES) {
-      at = Math.min(FRAME_HEADER_BYTES - this.#partialBytes, chunk.length);
-      this.#keepPartial(chunk, 0, at);
-      if (this.#partialBytes < FRAME_HEADER_BYTES) return at;
-    }
-    const payloadBytes = readUint32(this.#partial, 0) >>> 8;
-    if (payloadBytes > FRAME_PAYLOAD_BYTES_MAX) {
-      this.#fail(ErrorCode.frameSizeError, 'frame too large');
-      return chunk.length;
-    }
-    const missing = FRAME_HEADER_BYTES + payloadBytes - this.#partialBytes;
-    const count = Math.min(missing, chunk.length - at);
-    this.#keepPartial(chunk, at, at + count);
-    if (count === missing) {
-      this.#partialBytes = 0;
-      this.#onFrame(this.#partial, 0, FRAME_HEADER_BYTES + payloadBytes);
-    }
-    return at + count;
+  onFrame(buffer: Buffer, at: number, to: number): boolean {
+    this.#onFrame(buffer, at, to);
+    return this.#endedMs === undefined;
   }
 
   #onFrame(buffer: Buffer, at: number, to: number): void {
@@ -333,7 +288,8 @@ export class Connection {
     const flags = buffer[at + 4] as number;
     const id = readUint32(buffer, at + 5) & STREAM_ID_MAX;
     const from = at + FRAME_HEADER_BYTES;
-    if (this.#blockStreamId !== 0 && (type !== FrameType.continuation || id !== this.#blockStreamId)) {
+    const open = this.#headers.openStreamId;
+    if (open !== 0 && (type !== FrameType.continuation || id !== open)) {
       this.#fail(ErrorCode.protocolError, 'header block interrupted');
       return;
     }
@@ -473,71 +429,40 @@ export class Connection {
       this.#onBlock(buffer, from, to, id, end);
       return;
     }
-    this.#blockStreamId = id;
-    this.#blockEndsStream = end;
-    this.#addFragment(buffer, from, to);
+    if (!this.#headers.openBlock(id, end, buffer, from, to)) this.#fail(ErrorCode.enhanceYourCalm, BLOCK_TOO_LONG);
   }
 
   #onContinuation(buffer: Buffer, from: number, to: number, flags: number): void {
-    if (this.#blockStreamId === 0) {
+    const id = this.#headers.openStreamId;
+    if (id === 0) {
       this.#fail(ErrorCode.protocolError, 'CONTINUATION without HEADERS');
-      return;
+    } else if (!this.#headers.addFragment(buffer, from, to)) {
+      this.#fail(ErrorCode.enhanceYourCalm, BLOCK_TOO_LONG);
+    } else if ((flags & Flag.endHeaders) !== 0) {
+      const block = this.#headers.closeBlock();
+      this.#onBlock(block, 0, block.length, id, this.#headers.openEndsStream);
     }
-    if (!this.#addFragment(buffer, from, to) || (flags & Flag.endHeaders) === 0) return;
-    const block = Buffer.concat(this.#blockPieces);
-    const id = this.#blockStreamId;
-    this.#blockStreamId = 0;
-    this.#blockPieces = [];
-    this.#blockBytes = 0;
-    this.#onBlock(block, 0, block.length, id, this.#blockEndsStream);
-  }
-
-  #addFragment(buffer: Buffer, from: number, to: number): boolean {
-    this.#blockBytes += to - from;
-    this.#blockPieces.push(Buffer.from(buffer.subarray(from, to)));
-    // The list cannot be read to keep HPACK in step without holding it: the connection is lost.
-    const tooMany = this.#blockPieces.length > this.limits.continuationFramesMax + 1;
-    if (!tooMany && this.#blockBytes <= this.limits.headerListBytesMax) return true;
-    this.#fail(ErrorCode.enhanceYourCalm, 'header block too long');
-    return false;
   }
 
   #onBlock(buffer: Buffer, from: number, to: number, id: number, end: boolean): void {
     const stream = this.#streams.get(id);
     if (stream !== undefined) {
-      this.#onTrailers(stream, this.#decode(buffer, from, to), end);
+      this.#onTrailers(stream, this.#headers.decodeFields(buffer, from, to), end);
     } else if (id > this.#lastStreamId) {
       this.#lastStreamId = id;
-      const head = this.#decodeHead(buffer, from, to);
+      const head = this.#headers.decodeHead(buffer, from, to);
       if (id <= this.#drainedAtId) this.#openStream(id, head, end);
     } else if (this.#isForgiven(id)) {
-      this.#decode(buffer, from, to);
+      this.#headers.decodeFields(buffer, from, to);
     } else {
       this.#fail(ErrorCode.streamClosed, 'HEADERS on a closed stream');
     }
   }
 
-  #decode(buffer: Buffer, from: number, to: number): string[] {
-    const fields: string[] = [];
-    this.#decoder.decode(buffer, from, to, this.limits.headerListBytesMax, fields);
-    return fields;
-  }
-
-  #decodeHead(buffer: Buffer, from: number, to: number): RequestHead {
-    const version = this.#decoder.table.version;
-    const known = this.#heads.find(buffer, from, to, version);
-    if (known !== undefined) return known;
-    const fields = this.#decode(buffer, from, to);
-    const tooLarge = this.#decoder.listBytes > this.limits.headerListBytesMax;
-    const head = new RequestHead(fields, tooLarge, this.host.methods);
-    if (this.#decoder.table.version === version) this.#heads.add(buffer, from, to, version, head);
-    return head;
-  }
-
   #onTrailers(stream: Stream, fields: readonly string[], end: boolean): void {
     if (stream.remoteEnded) this.#reset(stream, ErrorCode.streamClosed);
     else if (!end || !areTrailersValid(fields)) this.#reset(stream, ErrorCode.protocolError);
-    else if (this.#endRemote(stream)) stream.onData(this.#partial, 0, 0, true);
+    else if (this.#endRemote(stream)) stream.onData(NOTHING, 0, 0, true);
   }
 
   #openStream(id: number, head: RequestHead, end: boolean): void {
@@ -568,14 +493,14 @@ export class Connection {
     if (!head.grpc || head.entry === undefined) {
       const exchange = new HttpExchange(id, this, head, sender.initialWindow, receiveWindow);
       this.#streams.set(id, exchange);
-      if (end && this.#endRemote(exchange)) exchange.onData(this.#partial, 0, 0, true);
+      if (end && this.#endRemote(exchange)) exchange.onData(NOTHING, 0, 0, true);
       return;
     }
     const call = new GrpcCall(id, this, head, head.entry, sender.initialWindow, receiveWindow);
     this.#streams.set(id, call);
     if (call.deadlineMs !== undefined) this.#unarmed.push(call);
     call.open();
-    if (end && !call.closed && this.#endRemote(call)) call.onData(this.#partial, 0, 0, true);
+    if (end && !call.closed && this.#endRemote(call)) call.onData(NOTHING, 0, 0, true);
   }
 
   #onRstStream(buffer: Buffer, from: number, to: number, id: number): void {
