@@ -52,6 +52,7 @@ export class WatchResponseWriter {
   fragments(call: StreamCall, watchId: bigint, batch: EventBatch): boolean {
     const { events, revision } = batch;
     batch.wireForm ??= encodeEvents(events);
+    if (batch.wireForm.length + HEAD_BYTES_MAX < this.#fragmentBytes) return this.events(call, watchId, batch);
     const writer = this.#scratch.begin();
     writeWatchResponseHead(writer, this.#header, revision, { ...PLAIN, watchId });
     if (writer.length + batch.wireForm.length < this.#fragmentBytes || events.length < 2) {
@@ -75,6 +76,9 @@ export class WatchResponseWriter {
     return call.sendParts(writer.view(), batch.wireForm.subarray(start, end));
   }
 }
+
+/** More than header, watch_id and a flag ever take. */
+const HEAD_BYTES_MAX = 128;
 
 const PLAIN: WatchResponseHead = {
   watchId: 0n,

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Service } from '../base/service.ts';
+import type { LeaseBook } from './lease-book.ts';
 import { Deadlines } from './lessor-deadlines.ts';
 import { LessorStats } from './lessor-stats.ts';
 import { type LeaseStatus, StoreError, type WriteRequest } from './requests.ts';
@@ -24,7 +25,7 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  *
  * Source of the numbers: etcd's server/lease/lessor.go and server/etcdserver/server.go.
  */
-export class Lessor implements Service {
+export class Lessor implements Service, LeaseBook {
   readonly stats = new LessorStats();
   readonly #clock: Clock;
   readonly #submit: (request: WriteRequest) => Promise<unknown>;
@@ -99,11 +100,6 @@ export class Lessor implements Service {
 
   has(id: LeaseId): boolean {
     return this.#leases.has(id);
-  }
-
-  /** Seconds as granted; 0 when there is no such lease. */
-  ttl(id: LeaseId): number {
-    return this.#leases.get(id)?.ttl ?? 0;
   }
 
   /** The lease's keys in order: a revocation deletes them in this order, on every replica. */

@@ -1,7 +1,6 @@
 import { invariant } from '../base/invariant.ts';
 import type { AppliedBatch, AppliedListener, History } from './applied.ts';
-import type { KeyValueBytes } from './requests.ts';
-import type { Change, Revision } from './types.ts';
+import type { Revision } from './types.ts';
 import type { Watcher, WatchRequest, WatchSink } from './watch.ts';
 import { WatchHubStats } from './watch-hub-stats.ts';
 import { HubWatcher, SinkLane, type WatcherHost } from './watcher.ts';
@@ -47,6 +46,7 @@ import { WatcherFanout } from './watcher-fanout.ts';
  */
 export class WatchHub implements AppliedListener {
   readonly stats = new WatchHubStats();
+  readonly #history: History;
   readonly #fanout: WatcherFanout;
   readonly #catchUp: WatcherCatchUp;
   readonly #host: WatcherHost;
@@ -54,15 +54,16 @@ export class WatchHub implements AppliedListener {
   readonly #watchers = new Set<HubWatcher>();
   /** Watchers whose start revision is beyond H+1, the farthest first. */
   readonly #future: HubWatcher[] = [];
-  #head: Revision;
+  /** undefined until the first batch: what was there at start is nobody's news. */
+  #head: Revision | undefined;
   #applying = false;
   #stopped = false;
 
-  constructor(history: History, options: WatchHubOptions) {
+  constructor(history: History, options: WatchHubOptions = {}) {
     const hub = this;
     const host = {
       get head() {
-        return hub.#head;
+        return hub.head;
       },
       resume: (lane: SinkLane) => this.#resume(lane),
       cancel: (watcher: HubWatcher) => this.#end(watcher),
@@ -73,7 +74,7 @@ export class WatchHub implements AppliedListener {
       endCompacted: (watcher: HubWatcher, horizon: Revision) => this.#endCompacted(watcher, horizon),
       endFailed: (watcher: HubWatcher, error: Error) => this.#endFailed(watcher, error),
     };
-    this.#head = history.head;
+    this.#history = history;
     this.#host = host;
     const all = { ...WATCH_HUB_DEFAULTS, ...options };
     this.#fanout = new WatcherFanout(host, all, this.stats);
@@ -82,13 +83,13 @@ export class WatchHub implements AppliedListener {
 
   /** Up to here everything has been distributed to live watchers. */
   get head(): Revision {
-    return this.#head;
+    return this.#head ?? this.#history.head;
   }
 
   /** How many revisions the watcher farthest behind has before it. Walks all watchers: for a scrape. */
   lagRevisions(): number {
     let lag = 0;
-    for (const watcher of this.#watchers) lag = Math.max(lag, this.#head - watcher.deliveredRevision);
+    for (const watcher of this.#watchers) lag = Math.max(lag, this.head - watcher.deliveredRevision);
     return lag;
   }
 
@@ -102,13 +103,13 @@ export class WatchHub implements AppliedListener {
     this.#watchers.add(watcher);
     this.stats.watchers.value += 1;
     const { startRevision } = request;
-    const next = this.#head + 1;
+    const next = this.head + 1;
     if (startRevision <= 0 || startRevision === next) {
-      watcher.position = this.#head;
+      watcher.position = this.head;
       watcher.state = 'live';
       this.#fanout.join(watcher);
     } else if (startRevision > next) {
-      watcher.position = this.#head;
+      watcher.position = this.head;
       watcher.state = 'future';
       this.#addFuture(watcher);
     } else {
@@ -125,7 +126,9 @@ export class WatchHub implements AppliedListener {
   onApplied(batch: AppliedBatch): void {
     invariant(!this.#applying, 'onApplied called from a sink');
     this.#applying = true;
-    this.#fanout.distribute(batch, this.#head);
+    const before = this.#head ?? (batch.changes[0]?.revision ?? batch.head + 1) - 1;
+    this.#head = before;
+    this.#fanout.distribute(batch, before);
     this.#head = batch.head;
     this.#applying = false;
     if (this.#future.length > 0) this.#wakeFuture();
@@ -171,9 +174,9 @@ export class WatchHub implements AppliedListener {
   #wakeFuture(): void {
     for (let nearest = this.#future.at(-1); nearest !== undefined; nearest = this.#future.at(-1)) {
       const { startRevision } = nearest.request;
-      if (startRevision > this.#head + 1) return;
+      if (startRevision > this.head + 1) return;
       this.#future.pop();
-      if (startRevision === this.#head + 1) {
+      if (startRevision === this.head + 1) {
         nearest.state = 'live';
         this.#fanout.join(nearest);
         nearest.sink.onLive?.(nearest);
@@ -220,7 +223,7 @@ export class WatchHub implements AppliedListener {
   }
 
   #startJoining(watcher: HubWatcher): void {
-    watcher.joinRevision = this.#head;
+    watcher.joinRevision = this.head;
     this.#fanout.join(watcher);
   }
 
@@ -260,7 +263,7 @@ export class WatchHub implements AppliedListener {
     if (state === 'over') return;
     if (state === 'future') this.#future.splice(this.#future.indexOf(watcher), 1);
     if (state === 'aside' || state === 'catching-up') this.stats.slowWatchers.value -= 1;
-    if (state === 'live') watcher.position = this.#head;
+    if (state === 'live') watcher.position = this.head;
     this.#catchUp.remove(watcher);
     this.#stopHearing(watcher);
     watcher.lane.aside.delete(watcher);
@@ -272,8 +275,6 @@ export class WatchHub implements AppliedListener {
 }
 
 export interface WatchHubOptions {
-  /** The KeyValue message of a change, as AppliedBatch.kv would give it. */
-  readonly encode: (change: Change) => KeyValueBytes;
   /** About how many bytes of events go into one EventBatch. Default 1 MiB. */
   readonly batchBytesMax?: number;
   /** About how much one catch-up read brings. Default 1 MiB. */
@@ -292,4 +293,4 @@ export const WATCH_HUB_DEFAULTS = {
   readsMax: 4,
   joinRevisions: 4096,
   pendingBytesMax: 4 * 1024 * 1024,
-} as const satisfies Omit<WatchHubOptions, 'encode'>;
+} as const satisfies WatchHubOptions;

@@ -1,6 +1,5 @@
 import type { History } from './applied.ts';
-import type { KeyValueBytes } from './requests.ts';
-import type { Change, Revision } from './types.ts';
+import type { Revision } from './types.ts';
 import type { WatchHubStats } from './watch-hub-stats.ts';
 import type { HubWatcher } from './watcher.ts';
 import { CaughtUpEvents } from './watcher-caught-up-events.ts';
@@ -17,7 +16,6 @@ export interface CatchUpHost {
 }
 
 export interface CatchUpOptions {
-  readonly encode: (change: Change) => KeyValueBytes;
   /** About how much one read of the log brings. */
   readonly readBytesMax: number;
   /** Reads under way at once. */

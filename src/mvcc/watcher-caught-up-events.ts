@@ -1,4 +1,5 @@
 import type { History } from './applied.ts';
+import { encodeChange } from './key-value.ts';
 import type { KeyValueBytes } from './requests.ts';
 import type { Change, Revision } from './types.ts';
 import type { WatchEvent } from './watch.ts';
@@ -10,7 +11,6 @@ const PREVIOUS_ASKED_FIRST = 32;
 const PREVIOUS_ASKED_MAX = 1024;
 
 export interface GatherOptions {
-  readonly encode: (change: Change) => KeyValueBytes;
   /** A limit for the previous values too. */
   readonly readBytesMax: number;
 }
@@ -61,7 +61,7 @@ export class CaughtUpEvents {
       for (const groups of [index.ofKey(change.key), index.ofRange(change.key)]) {
         for (const group of groups) {
           if (!group.wants(change)) continue;
-          plain ??= { kind: change.kind, kv: options.encode(change), prevKv: undefined };
+          plain ??= { kind: change.kind, kv: encodeChange(change), prevKv: undefined };
           if (group.prevKv) full ??= { kind: plain.kind, kv: plain.kv, prevKv: previous?.ofChange.get(change) };
           const gathered = ofGroup.get(group);
           gathered?.events.push(group.prevKv && full !== undefined ? full : plain);

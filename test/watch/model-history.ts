@@ -1,4 +1,6 @@
+import { Reader } from '../../src/base/protobuf.ts';
 import type { AppliedBatch, AppliedListener, History } from '../../src/mvcc/applied.ts';
+import { encodeChange } from '../../src/mvcc/key-value.ts';
 import type { KeyValueBytes } from '../../src/mvcc/requests.ts';
 import type { Change, Key, Position, Revision } from '../../src/mvcc/types.ts';
 import { NO_LEASE, ONE_KEY, TO_THE_LAST_KEY } from '../../src/mvcc/types.ts';
@@ -7,16 +9,16 @@ import { NO_LEASE, ONE_KEY, TO_THE_LAST_KEY } from '../../src/mvcc/types.ts';
 export type ModelTxn = readonly { readonly key: Key; readonly value: string | undefined }[];
 
 const text = new TextEncoder();
-const plain = new TextDecoder();
 
-/** Stands for a KeyValue message: a line that says everything, so that differences can be read. */
-export function encode(change: Change): KeyValueBytes {
-  const { key, revision, createRevision, version } = change;
-  return text.encode(`${key} at ${revision}/${createRevision}/${version} ${plain.decode(change.value)}`);
-}
-
-export function decode(bytes: KeyValueBytes | undefined): string | undefined {
-  return bytes === undefined ? undefined : plain.decode(bytes);
+/** A KeyValue message as a line that says everything, so that differences can be read. */
+export function show(bytes: KeyValueBytes): string {
+  const reader = new Reader(bytes);
+  const fields = ['', '0', '0', '0', ''];
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    fields[(tag >>> 3) - 1] = (tag & 7) === 2 ? reader.latin1() : String(reader.int64());
+  }
+  const [key, createRevision, revision, version, value] = fields;
+  return `${key} at ${revision}/${createRevision}/${version} ${value}`;
 }
 
 export function inRange(key: Key, from: Key, end: Key): boolean {
@@ -39,11 +41,6 @@ export class ModelHistory implements History {
   readonly #waiting: (() => void)[] = [];
   /** Answer reads at once, without `settle`. */
   prompt = false;
-
-  /** The KeyValue message. */
-  encode(change: Change): KeyValueBytes {
-    return encode(change);
-  }
 
   /** Commits transactions as one applied batch. */
   commit(txns: readonly ModelTxn[], listener: AppliedListener): void {
@@ -78,7 +75,7 @@ export class ModelHistory implements History {
     const wanted = listener.wantsPrevious;
     const lend = (change: Change | undefined): KeyValueBytes => {
       // As the store does: the bytes are good until the next call only.
-      const bytes = change === undefined ? new Uint8Array() : this.encode(change);
+      const bytes = change === undefined ? new Uint8Array() : encodeChange(change);
       if (bytes.length > scratch.length) return bytes;
       scratch.fill(0);
       scratch.set(bytes);
@@ -128,7 +125,7 @@ export class ModelHistory implements History {
     return of.map((position) => {
       const change = this.all.find((row) => row.revision === position.revision && row.sub === position.sub);
       const replaced = change === undefined ? undefined : this.#replaced.get(change);
-      return replaced === undefined ? undefined : this.encode(replaced);
+      return replaced === undefined ? undefined : encodeChange(replaced);
     });
   }
 

@@ -1,6 +1,7 @@
+import type { KeyValueBytes } from '../../src/mvcc/requests.ts';
 import type { Revision } from '../../src/mvcc/types.ts';
 import type { EventBatch, Watcher, WatchSink } from '../../src/mvcc/watch.ts';
-import { decode } from './model-history.ts';
+import { show } from './model-history.ts';
 
 /** Writes down what one or more watchers get, as lines. Full after `room` batches until given more. */
 export class RecordingSink implements WatchSink {
@@ -19,7 +20,7 @@ export class RecordingSink implements WatchSink {
     this.batches += 1;
     const lines = this.lines.get(watcher) ?? [];
     this.lines.set(watcher, lines);
-    for (const event of batch.events) lines.push(line(event.kind, decode(event.kv), decode(event.prevKv)));
+    for (const event of batch.events) lines.push(line(event.kind, event.kv, event.prevKv));
     const headers = this.headers.get(watcher) ?? [];
     this.headers.set(watcher, headers);
     headers.push(batch.revision);
@@ -43,6 +44,6 @@ export class RecordingSink implements WatchSink {
   }
 }
 
-export function line(kind: string, kv: string | undefined, prevKv: string | undefined): string {
-  return `${kind} ${kv}${prevKv === undefined ? '' : ` was ${prevKv}`}`;
+export function line(kind: string, kv: KeyValueBytes, prevKv: KeyValueBytes | undefined): string {
+  return `${kind} ${show(kv)}${prevKv === undefined ? '' : ` was ${show(prevKv)}`}`;
 }

@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { Writer } from '../../src/base/protobuf.ts';
 import { HeaderCodec } from '../../src/etcd/header.ts';
 import { OpenStreams } from '../../src/etcd/open-streams.ts';
 import { type WatchServiceOptions, watchService } from '../../src/etcd/watch.ts';
@@ -36,7 +35,7 @@ export class WatchServer extends ModelHistory {
   constructor(options: WatchServerOptions = {}) {
     super();
     this.prompt = true;
-    this.hub = new WatchHub(this, { encode: encodeKeyValue });
+    this.hub = new WatchHub(this);
     const hub = this.hub;
     const services: ServiceTable = new Map(
       watchService({
@@ -96,32 +95,6 @@ export class WatchServer extends ModelHistory {
   put(key: string, value: string): void {
     this.commit([[{ key, value }]], this.hub);
   }
-
-  override encode(change: Change): Uint8Array {
-    return encodeKeyValue(change);
-  }
-}
-
-/** mvccpb.KeyValue. */
-function encodeKeyValue(change: Change): Uint8Array {
-  const writer = new Writer();
-  writer.tag(0x0a);
-  writer.latin1(change.key);
-  const fields: [number, number][] = [
-    [0x10, change.createRevision],
-    [0x18, change.revision],
-    [0x20, change.version],
-  ];
-  for (const [tag, number] of fields) {
-    if (number === 0) continue;
-    writer.tag(tag);
-    writer.int64(number);
-  }
-  if (change.value.length > 0) {
-    writer.tag(0x2a);
-    writer.bytes(change.value);
-  }
-  return writer.take();
 }
 
 /** `put a=1@2`, one for each event. */
