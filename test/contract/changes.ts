@@ -31,5 +31,5 @@ export function del(revision: Revision, sub: number, key: Key): Change {
 
 /** A byte per character. */
 export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, 'latin1'));
 }
