@@ -1,5 +1,6 @@
 import { type Method, Status, StatusError } from '../wire/grpc.ts';
 import { HealthCheckRequest, HealthCheckResponse } from './messages/health-table.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { serverStream } from './server-stream.ts';
 import { tableMethod } from './table-method.ts';
 
@@ -22,7 +23,7 @@ export class HealthService {
     for (const wake of this.watchers) wake();
   }
 
-  methods(): readonly (readonly [path: string, method: Method])[] {
+  methods(open?: OpenStreams): readonly (readonly [path: string, method: Method])[] {
     return [
       [
         '/grpc.health.v1.Health/Check',
@@ -45,6 +46,7 @@ export class HealthService {
               if (this.status(service) === status) await this.change(sink.untilClosed());
             }
           },
+          open,
         ),
       ],
     ];

@@ -1,6 +1,7 @@
 import { ProtobufError, Reader } from '../base/protobuf.ts';
 import { Status, StatusError, type StreamCall, type StreamHandler, type StreamMethod } from '../wire/grpc.ts';
 import { translated, undecodableInStream } from './errors.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 /** Sends messages of one call. */
 export interface MessageSink {
@@ -16,18 +17,28 @@ export interface MessageSink {
 /**
  * A method that takes one message and sends many. `decode` reads the request synchronously; `run` then sends, and
  * what it throws ends the call. When the call is over before `run` is, `send` says so, and run is to return.
+ * `open`: for calls without an end of their own.
  */
 export function serverStream<Request>(
   decode: (reader: Reader) => Request,
   run: (request: Request, sink: MessageSink) => Promise<void>,
+  open?: OpenStreams,
 ): StreamMethod {
-  return { kind: 'stream', shape: 'server_stream', open: (call) => new ServerStream(call, decode, run) };
+  return {
+    kind: 'stream',
+    shape: 'server_stream',
+    open(call) {
+      open?.add(call);
+      return new ServerStream(call, decode, run, open);
+    },
+  };
 }
 
 class ServerStream<Request> implements StreamHandler, MessageSink {
   readonly call: StreamCall;
   private readonly decode: (reader: Reader) => Request;
   private readonly run: (request: Request, sink: MessageSink) => Promise<void>;
+  private readonly open: OpenStreams | undefined;
   private over = false;
   private started = false;
   private onRoom: (() => void) | undefined;
@@ -37,8 +48,10 @@ class ServerStream<Request> implements StreamHandler, MessageSink {
     call: StreamCall,
     decode: (reader: Reader) => Request,
     run: (request: Request, sink: MessageSink) => Promise<void>,
+    open: OpenStreams | undefined,
   ) {
     this.call = call;
+    this.open = open;
     this.decode = decode;
     this.run = run;
   }
@@ -88,6 +101,7 @@ class ServerStream<Request> implements StreamHandler, MessageSink {
 
   onClose(): void {
     this.over = true;
+    this.open?.delete(this.call);
     this.wake();
     this.onOver?.();
   }

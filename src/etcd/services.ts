@@ -8,6 +8,7 @@ import type { HealthService } from './health.ts';
 import { kvService } from './kv.ts';
 import { leaseService } from './lease.ts';
 import { maintenanceService } from './maintenance.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { watchService } from './watch.ts';
 
 /** Everything that the API needs to know; every number comes in here. */
@@ -18,6 +19,8 @@ export interface EtcdServicesOptions {
   /** 0 inclusive to 1 exclusive. */
   readonly random: () => number;
   readonly health: HealthService;
+  /** Holds the calls that end only when told to: `endAll` before the wire drains. */
+  readonly openStreams: OpenStreams;
   /** Default of etcd: 1.5 MiB. */
   readonly maxRequestBytes: number;
   /** On top of it for what encloses a payload; etcd: 512 KiB. */
@@ -42,7 +45,7 @@ export interface EtcdServicesOptions {
  * Unimplemented, "unknown service …", as grpc-go does.
  */
 export function etcdServices(options: EtcdServicesOptions): ServiceTable {
-  const { store, clock, random, maxRequestBytes, maxTxnOps } = options;
+  const { store, clock, random, openStreams, maxRequestBytes, maxTxnOps } = options;
   const header = new HeaderCodec(store.clusterId, store.memberId);
   const methods: readonly (readonly [path: string, method: Method])[] = [
     ...kvService({ store, header, maxRequestBytes, maxTxnOps }),
@@ -53,9 +56,10 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
       random,
       progressNotifyIntervalMs: options.watchProgressNotifyIntervalMs,
       fragmentBytes: maxRequestBytes + options.requestOverheadBytes,
+      open: openStreams,
       ...(options.watchStreams === undefined ? {} : { streams: options.watchStreams }),
     }),
-    ...leaseService({ store, header }),
+    ...leaseService({ store, header, open: openStreams }),
     ...clusterService({
       header,
       memberName: options.memberName,
@@ -63,7 +67,7 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
       clientUrls: options.clientUrls,
     }),
     ...maintenanceService({ store, header, quotaBytes: options.quotaBytes }),
-    ...options.health.methods(),
+    ...options.health.methods(openStreams),
   ];
   return new Map(methods);
 }
