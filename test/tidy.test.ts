@@ -52,7 +52,7 @@ const BANS: readonly Ban[] = [
   { what: /\bconsole\./, instead: 'Logger, or a print function that main hands in', except: [] },
   { what: /\bas any\b|<any>|: any\b|@ts-ignore|@ts-expect-error/, instead: 'a type', except: [] },
   {
-    what: /\bprocess\./,
+    what: /(?<![#.\w])process\./,
     instead: 'what server hands in',
     except: [],
     only: ['src/base/', 'src/mvcc/', 'src/wire/', 'src/etcd/', 'src/admin/'],

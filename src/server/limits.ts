@@ -27,10 +27,10 @@ export const LIMITS = {
   valueCacheBytesMin: 1 * MIB,
   valueCacheBytesMax: 64 * GIB,
 
-  connections: 10_000,
+  connections: 20_000,
   connectionsMax: 1_000_000,
   /** Concurrent streams of one connection. */
-  streams: 65_536,
+  streams: 100_000,
   streamsMax: 2 ** 31 - 1,
   keepaliveMinTimeMs: 5 * SECOND_MS,
   keepaliveIntervalMs: 2 * HOUR_MS,

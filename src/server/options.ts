@@ -1,8 +1,20 @@
-import { bytes, choice, duration, flag, integer, list, type OptionValues, option, text } from '../base/options.ts';
+import {
+  bytes,
+  choice,
+  duration,
+  flag,
+  integer,
+  list,
+  type OptionKind,
+  type OptionValues,
+  option,
+  text,
+} from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { parseRetention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
+import { STORE_LOCATION } from './store-location.ts';
 
 const WHERE = 'Where it listens';
 const STORE = 'Where the data is';
@@ -11,6 +23,12 @@ const REQUESTS = 'What a request may ask';
 const CONNECTIONS = 'Connections';
 const LOGS = 'Logs';
 const LIFE = 'Start and stop';
+
+/** As etcd's: any negative number means no quota. */
+const quota: OptionKind<number> = {
+  ...bytes(),
+  parse: (written) => (/^-\d+$/.test(written) ? -1 : bytes().parse(written)),
+};
 
 /** What `kedge serve` can be told. Names are etcd's where etcd has the option. */
 export const SERVE_OPTIONS = {
@@ -41,25 +59,12 @@ export const SERVE_OPTIONS = {
     help: "this member's name in member lists",
   }),
 
-  dataDir: option(text('path'), {
-    flag: 'data-dir',
-    default: 'kedge-data',
-    group: STORE,
-    help: 'the folder with everything; made when missing, locked while in use',
-  }),
-  store: option(text('url'), {
-    flag: 'store',
-    default: '',
-    defaultText: 'sqlite://<data-dir>/kedge.db',
-    group: STORE,
-    help: 'the engine as one URL, such as sqlite:///var/lib/kedge/kedge.db?synchronous=full',
-  }),
-  quotaBackendBytes: option(bytes(), {
+  ...STORE_LOCATION,
+  quotaBackendBytes: option(quota, {
     flag: 'quota-backend-bytes',
-    default: 0,
-    defaultText: '0: 2GiB',
+    default: LIMITS.quotaBytes,
     group: STORE,
-    help: 'size of the data above which writes are refused (NOSPACE) until space is made',
+    help: 'size of the data above which writes are refused (NOSPACE) until space is made; 0: the default, -1: none',
   }),
   valueCacheBytes: option(bytes(LIMITS.valueCacheBytesMin, LIMITS.valueCacheBytesMax), {
     flag: 'value-cache-bytes',
@@ -137,7 +142,7 @@ export const SERVE_OPTIONS = {
     flag: 'log-level',
     default: 'info',
     group: LOGS,
-    help: 'the least that is logged',
+    help: 'the least that is logged: debug, info, warn, error',
   }),
   logFormat: option(choice('console', 'json'), {
     flag: 'log-format',

@@ -1,0 +1,207 @@
+import { adminHandler } from '../admin/admin.ts';
+import { grpcFamilies } from '../admin/grpc-families.ts';
+import { Health } from '../admin/health.ts';
+import { Metrics } from '../admin/metrics.ts';
+import { serverFamilies } from '../admin/server-families.ts';
+import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.ts';
+import type { Random } from '../base/chance.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { HealthService } from '../etcd/health.ts';
+import { OpenStreams } from '../etcd/open-streams.ts';
+import { etcdServices } from '../etcd/services.ts';
+import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
+import { logFor } from '../log/engines.ts';
+import { Store } from '../mvcc/store.ts';
+import type { ServiceTable } from '../wire/grpc.ts';
+import type { HttpHandler } from '../wire/http.ts';
+import { WireServer } from '../wire/server.ts';
+import { WireStats } from '../wire/stats.ts';
+import { AutoCompaction, parseRetention } from './auto-compaction.ts';
+import { LIMITS } from './limits.ts';
+import { listenAt } from './listen.ts';
+import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
+import { LoadProgress } from './load-progress.ts';
+import type { ServeOptions } from './options.ts';
+import { storeUrlOf } from './store-location.ts';
+import { wireLimits } from './wire-limits.ts';
+
+/**
+ * How the rooms are joined. Read from the bottom up when something starts, from the top down when something is asked:
+ *
+ *     clients ─▶ WireServer ─┬─ gRPC ─▶ etcdServices ─▶ Store ─▶ Log (by the --store URL)
+ *                            └─ HTTP ─▶ adminHandler ─────┘ ▲
+ *                                          AutoCompaction ──┘
+ *
+ * start: the log opens (and takes its lock), the store loads, then and only then somebody listens.
+ * stop:  nobody new is let in, calls under way finish, the store empties its queue, the log closes.
+ */
+export class Server {
+  readonly #context: ServerContext;
+  #stopping: Promise<void> | undefined;
+  readonly #stops: (() => Promise<void> | void)[] = [];
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** Rejects with a Failure or a LogError that says what is in the way; then everything is let go of again. */
+  async start(): Promise<Started> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Idempotent. Waits for calls under way, --shutdown-grace at most. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    for (let stop = this.#stops.pop(); stop !== undefined; stop = this.#stops.pop()) await stop();
+  }
+
+  async #start(): Promise<Started> {
+    const { options, clock, random } = this.#context;
+    const storeUrl = storeUrlOf(options);
+    const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
+    const store = await this.#openStore(storeUrl, quotaBytes);
+
+    const health = new HealthService();
+    const openStreams = new OpenStreams();
+    const listening = options.listenClientUrls.map(formatListenUrl);
+    const services = etcdServices({
+      store,
+      clock,
+      random,
+      health,
+      openStreams,
+      maxRequestBytes: options.maxRequestBytes,
+      requestOverheadBytes: LIMITS.requestOverheadBytes,
+      maxTxnOps: options.maxTxnOps,
+      quotaBytes,
+      watchProgressNotifyIntervalMs: options.watchProgressNotifyInterval,
+      watchStreams: store.watchStats.streams,
+      memberName: options.name,
+      peerUrls: [PEER_URL],
+      clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
+    });
+    const stats = new WireStats(services);
+    const http = this.#adminHandler(store, stats, quotaBytes);
+
+    const clients = this.#wireServer(services, http, stats);
+    // Long streams would keep the drain waiting: they are told to go elsewhere.
+    this.#stops.push(() => {
+      health.setServing(false);
+      openStreams.endAll();
+    });
+    const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls');
+    if (options.listenMetricsUrls.length > 0) {
+      const probes = this.#wireServer(new Map(), http, new WireStats(new Map()));
+      await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls');
+    }
+    const { revision, keys, totalBytes } = await store.status();
+    return { listening: bound, store: storeUrl, revision, keys, totalBytes };
+  }
+
+  async #openStore(storeUrl: string, quotaBytes: number): Promise<Store> {
+    const { options, clock, random, logger } = this.#context;
+    const progress = new LoadProgress(clock, logger);
+    const store = new Store({
+      log: logFor(storeUrl),
+      clock,
+      random,
+      logger,
+      quotaBytes,
+      valueCacheBytes: options.valueCacheBytes,
+      onLoad: (rows, rowsTotal) => progress.note(rows, rowsTotal),
+    });
+    this.#stops.push(() => store.stop());
+    await store.start();
+    progress.done();
+
+    const retention = parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
+    const compaction = new AutoCompaction({ store, clock, logger, retention });
+    compaction.start();
+    this.#stops.push(() => compaction.stop());
+    return store;
+  }
+
+  #adminHandler(store: Store, wire: WireStats, quotaBytes: number): HttpHandler {
+    const health = new Health(store);
+    const facts = {
+      etcdVersion: ETCD_VERSION,
+      clusterVersion: CLUSTER_VERSION,
+      kedgeVersion: this.#context.version,
+      memberId: store.memberId,
+      quotaBytes,
+    };
+    const cells = { store: store.stats, cache: store.cacheStats, watches: store.watchStats, leases: store.leaseStats };
+    const families = [
+      ...serverFamilies(facts, health.stats),
+      ...etcdStoreFamilies(cells),
+      ...grpcFamilies(wire),
+      ...kedgeStoreFamilies(cells),
+    ];
+    // Asking for the status brings the sizes up to date.
+    const metrics = new Metrics(families, async () => void (await store.status()));
+    return adminHandler({ health, metrics, etcdVersion: ETCD_VERSION, clusterVersion: CLUSTER_VERSION });
+  }
+
+  async #listen(server: WireServer, urls: readonly ListenUrl[], flag: string): Promise<string[]> {
+    const { logger } = this.#context;
+    const bound: string[] = [];
+    for (const url of urls) {
+      const at = await listenAt(server, url, flag);
+      bound.push(formatListenUrl(at));
+      if (isLoopback(at)) continue;
+      logger.warn('plain text beyond this machine: whoever reaches this address may read and change everything', {
+        url: formatListenUrl(at),
+      });
+    }
+    return bound;
+  }
+
+  #wireServer(services: ServiceTable, http: HttpHandler, stats: WireStats): WireServer {
+    const { options, clock, logger } = this.#context;
+    const server = new WireServer({
+      services,
+      http,
+      limits: wireLimits(options),
+      clock,
+      logger,
+      stats,
+      onHandlerError: (path, error) => this.#context.onDefect(path, error),
+    });
+    this.#stops.push(() => server.drain(options.shutdownGrace));
+    return server;
+  }
+}
+
+/** What member lists say, as a one-member etcd with its defaults would; nobody listens there. */
+const PEER_URL = 'http://localhost:2380';
+
+export interface ServerContext {
+  readonly options: ServeOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** kedge's own. */
+  readonly version: string;
+  /** A handler threw what no handler should. */
+  onDefect(where: string, error: unknown): void;
+}
+
+/** What there is to tell once it serves. */
+export interface Started {
+  /** As bound: port 0 has become a port. */
+  readonly listening: readonly string[];
+  readonly store: string;
+  readonly revision: number;
+  readonly keys: number;
+  readonly totalBytes: number;
+}
