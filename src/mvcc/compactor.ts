@@ -1,0 +1,218 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { KeyIndex } from './key-index.ts';
+import { type Log, LogError } from './log.ts';
+import type { Quota } from './quota.ts';
+import { StoreError } from './requests.ts';
+import { toStoreError } from './store-error.ts';
+import type { StoreStats } from './store-stats.ts';
+import type { Position, Revision } from './types.ts';
+
+/**
+ * The Compactor: moves the horizon, then sweeps what nobody can see any more.
+ *
+ *   compact(r) ─▶ log.compact(r) ─▶ horizon = r ─▶ wait for reads that began before ─▶ sweep a slice ─▶ … ─▶ vacuum
+ *                 one small commit   readers below                                    └── pause ──┘
+ *                                    are refused
+ *
+ * The index knows which rows are superseded, in the order in which they became so; a slice is the next some hundred of
+ * them, named to the log one by one. Nothing live is ever scanned. Slices are sized by how long they take, and while
+ * others write there is a pause after each, longer than the slice, so that writes see only a part of the disk taken.
+ * A slice that fails is kept and tried again later: an unswept row is harmless, a row swept from the index alone would
+ * stay for ever.
+ */
+export class Compactor {
+  readonly #parts: CompactorParts;
+  readonly #limits: CompactorLimits;
+  #horizon: Revision = 0;
+  /** Ends with the last compact() asked for. */
+  #moving: Promise<unknown> = Promise.resolve();
+  #sweeping: Promise<void> | undefined;
+  #holds = 0;
+  #released: (() => void)[] = [];
+  #stopped = false;
+  #wake: (() => void) | undefined;
+  #sliceRows: number;
+
+  constructor(parts: CompactorParts, limits: CompactorLimits) {
+    this.#parts = parts;
+    this.#limits = limits;
+    this.#sliceRows = limits.sliceRowsMin;
+  }
+
+  /** etcd's compact revision: nothing below it can be read. */
+  get horizon(): Revision {
+    return this.#horizon;
+  }
+
+  /** Takes up a sweep that a stop or crash broke off. */
+  start(horizon: Revision): void {
+    this.#horizon = horizon;
+    this.#parts.stats.horizon.value = horizon;
+    if (this.#parts.index.hasSuperseded(horizon)) this.#sweep();
+  }
+
+  /**
+   * Moves the horizon; with `physical` resolves when all below it is swept. Rejects with StoreError: `compacted`,
+   * `future-revision`, or why the log cannot.
+   */
+  async compact(revision: Revision, physical: boolean): Promise<void> {
+    const moving = this.#moving.then(() => this.#move(revision));
+    this.#moving = moving.catch(() => undefined);
+    await moving;
+    this.#sweep();
+    if (physical) await this.#sweeping;
+  }
+
+  /** No row is swept until the returned function is called. For whoever reads rows below the horizon in steps. */
+  hold(): () => void {
+    this.#holds += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holds -= 1;
+      if (this.#holds === 0) for (const resolve of this.#released.splice(0)) resolve();
+    };
+  }
+
+  /** Breaks off after the slice under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake?.();
+    for (const resolve of this.#released.splice(0)) resolve();
+    await this.#moving;
+    await this.#sweeping?.catch(() => undefined);
+  }
+
+  async #move(revision: Revision): Promise<void> {
+    const { log, stats } = this.#parts;
+    if (this.#stopped) throw new StoreError('stopped');
+    if (revision <= this.#horizon) throw new StoreError('compacted');
+    if (revision > this.#parts.head()) throw new StoreError('future-revision');
+    await log.compact(revision).catch((error: unknown) => {
+      throw toStoreError(error);
+    });
+    this.#horizon = revision;
+    stats.horizon.value = revision;
+    this.#parts.onMoved(revision);
+  }
+
+  #sweep(): void {
+    this.#sweeping ??= this.#sweepAll().finally(() => {
+      this.#sweeping = undefined;
+    });
+    // Whoever waits hears of a failure; for others it is logged.
+    this.#sweeping.catch(() => undefined);
+  }
+
+  async #sweepAll(): Promise<void> {
+    const { index, stats, clock, quota } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    while (!this.#stopped && index.hasSuperseded(this.#horizon)) {
+      await this.#parts.readsDrained();
+      if (this.#holds > 0) {
+        await new Promise<void>((resolve) => this.#released.push(resolve));
+        continue;
+      }
+      await this.#sweepSlice();
+    }
+    stats.compactionLag.value = 0;
+    stats.compactionMs.observe(clock.monotonicMs() - beganMs);
+    stats.lastCompaction.value = Math.floor(clock.wallMs() / 1000);
+    await this.#vacuum();
+    quota.forget();
+    if (this.#stopped && index.hasSuperseded(this.#horizon)) throw new StoreError('stopped');
+  }
+
+  async #sweepSlice(): Promise<void> {
+    const { index, log, stats, clock, logger } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    const rows: Position[] = [];
+    index.takeSuperseded(this.#horizon, this.#sliceRows, rows);
+    stats.indexSweepMs.observe(clock.monotonicMs() - beganMs);
+    stats.compactionLag.value = index.supersededRows;
+    for (let failures = 0; rows.length > 0; failures += 1) {
+      try {
+        await log.sweep(rows);
+        break;
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error;
+        stats.sweepsFailed.value += 1;
+        if (failures === 0) logger.warn('a sweep failed and is tried again', { reason: error.message });
+        if (this.#stopped || error.code === 'closed') throw toStoreError(error);
+        await this.#pause(Math.min(this.#limits.retryMs * 2 ** failures, this.#limits.retryMsMax));
+      }
+    }
+    const tookMs = clock.monotonicMs() - beganMs;
+    stats.sweepMs.observe(tookMs);
+    stats.sweptRows.value += rows.length;
+    this.#fitSlice(tookMs);
+    if (!this.#parts.writerIsIdle()) await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
+  }
+
+  #fitSlice(tookMs: number): void {
+    const { sliceMs, sliceRowsMin, sliceRowsMax } = this.#limits;
+    if (tookMs > sliceMs) this.#sliceRows = Math.max(sliceRowsMin, this.#sliceRows >>> 1);
+    else if (tookMs < sliceMs / 2) this.#sliceRows = Math.min(sliceRowsMax, this.#sliceRows * 2);
+  }
+
+  /** Gives free space back, a little at a time. Not being able to is no failure: the space is used again anyway. */
+  async #vacuum(): Promise<void> {
+    const { log, logger } = this.#parts;
+    let left = Number.POSITIVE_INFINITY;
+    while (!this.#stopped && left > 0) {
+      const beganMs = this.#parts.clock.monotonicMs();
+      try {
+        const now = await log.vacuum(this.#limits.vacuumBytes);
+        if (now >= left) return;
+        left = now;
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error;
+        logger.warn('free space could not be given back', { reason: error.message });
+        return;
+      }
+      const tookMs = this.#parts.clock.monotonicMs() - beganMs;
+      if (!this.#parts.writerIsIdle()) await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer: Timer = this.#parts.clock.after(delayMs, () => this.#wake?.());
+      this.#wake = () => {
+        timer.cancel();
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+export interface CompactorParts {
+  readonly log: Log;
+  readonly index: KeyIndex;
+  readonly quota: Quota;
+  readonly stats: StoreStats;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The applied head. */
+  readonly head: () => Revision;
+  readonly writerIsIdle: () => boolean;
+  /** Resolves when reads of the log that have begun are over. */
+  readonly readsDrained: () => Promise<void>;
+  readonly onMoved: (horizon: Revision) => void;
+}
+
+export interface CompactorLimits {
+  readonly sliceRowsMin: number;
+  readonly sliceRowsMax: number;
+  /** Slices are made smaller when they take longer than this. */
+  readonly sliceMs: number;
+  /** The pause after a slice while others write, as a multiple of what the slice took. */
+  readonly pausePerSlice: number;
+  readonly vacuumBytes: number;
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+}

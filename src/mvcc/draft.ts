@@ -1,0 +1,225 @@
+import type { KeyVersion } from './key-history.ts';
+import type { KeyIndex, KeyView } from './key-index.ts';
+import type { LeaseView } from './lease-book.ts';
+import { StoreError } from './requests.ts';
+import {
+  CHANGES_PER_TXN_MAX,
+  type Change,
+  type Key,
+  type LeaseChange,
+  type LeaseId,
+  NO_LEASE,
+  ONE_KEY,
+  type Revision,
+  TO_THE_LAST_KEY,
+} from './types.ts';
+
+/**
+ * The Draft: what a batch of requests is going to write, over the index as it is. Each request is decided against
+ * index and draft together, so it sees what the requests before it in the batch do; nobody else sees anything.
+ *
+ * begin() opens the next revision for a request; the request's changes go in by put and delete; commit() keeps them,
+ * rollback() takes them back. A request without changes uses no revision up.
+ */
+export class Draft implements KeyView {
+  readonly changes: Change[] = [];
+  readonly leases: LeaseChange[] = [];
+  /** leaseMarks[i]: how many changes stand before leases[i]. */
+  readonly leaseMarks: number[] = [];
+  readonly #index: KeyIndex;
+  readonly #leaseView: LeaseView;
+  readonly #base: Revision;
+  readonly #newest = new Map<Key, Change>();
+  /** #newest's keys in order, as far as a range has asked for them. */
+  #sorted: Key[] = [];
+  #unsorted: Key[] = [];
+  /** For each change, what #newest had before. */
+  readonly #replaced: (Change | undefined)[] = [];
+  readonly #granted = new Map<LeaseId, boolean>();
+  #revision: Revision;
+  #begin = 0;
+
+  /** `base`: the applied head that the index stands at. */
+  constructor(index: KeyIndex, leases: LeaseView, base: Revision) {
+    this.#index = index;
+    this.#leaseView = leases;
+    this.#base = base;
+    this.#revision = base;
+  }
+
+  /** The revision that a request sees before it writes. */
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  /** Changes of the request being decided. */
+  get pending(): number {
+    return this.changes.length - this.#begin;
+  }
+
+  begin(): void {
+    this.#begin = this.changes.length;
+  }
+
+  /** Keeps what was written since begin. Answers the revision that stands now. */
+  commit(): Revision {
+    if (this.changes.length > this.#begin) this.#revision += 1;
+    this.#begin = this.changes.length;
+    return this.#revision;
+  }
+
+  rollback(): void {
+    while (this.changes.length > this.#begin) {
+      const change = this.changes.pop();
+      const replaced = this.#replaced.pop();
+      if (change === undefined) return;
+      if (replaced !== undefined) this.#newest.set(change.key, replaced);
+      else {
+        this.#newest.delete(change.key);
+        this.#unsorted = this.#unsorted.filter((key) => key !== change.key);
+        this.#sorted = this.#sorted.filter((key) => key !== change.key);
+      }
+    }
+  }
+
+  /** The newest version of a key, the draft's included; a deleted one too. */
+  newest(key: Key): KeyVersion | undefined {
+    return this.#newest.get(key) ?? this.#index.get(key);
+  }
+
+  put(key: Key, value: Uint8Array, lease: LeaseId, before: KeyVersion | undefined): void {
+    const revision = this.#revision + 1;
+    const lives = before !== undefined && before.version > 0;
+    this.#add({
+      kind: 'put',
+      key,
+      revision,
+      sub: this.#nextSub(),
+      createRevision: lives ? before.createRevision : revision,
+      version: lives ? before.version + 1 : 1,
+      lease,
+      value,
+    });
+  }
+
+  delete(key: Key): void {
+    this.#add({
+      kind: 'delete',
+      key,
+      revision: this.#revision + 1,
+      sub: this.#nextSub(),
+      createRevision: 0,
+      version: 0,
+      lease: NO_LEASE,
+      value: NO_VALUE,
+    });
+  }
+
+  changeLease(change: LeaseChange): void {
+    this.leases.push(change);
+    this.leaseMarks.push(this.changes.length);
+    if (change.kind !== 'checkpoint') this.#granted.set(change.id, change.kind === 'grant');
+  }
+
+  hasLease(id: LeaseId): boolean {
+    return this.#granted.get(id) ?? this.#leaseView.has(id);
+  }
+
+  /** The lease's keys in order, the draft's included. */
+  leaseKeys(id: LeaseId): Key[] {
+    const keys = new Set(this.#leaseView.keys(id));
+    for (const change of this.changes) if (change.lease === id) keys.add(change.key);
+    return [...keys].filter((key) => this.newest(key)?.lease === id).sort();
+  }
+
+  versionAt(key: Key, revision: Revision): KeyVersion | undefined {
+    if (revision <= this.#base) return this.#index.versionAt(key, revision);
+    const version = this.newest(key);
+    if (version === undefined || version.revision <= revision) return liveOnly(version);
+    // Written by this batch after the revision that is asked for.
+    for (let i = this.changes.length - 1; i >= 0; i -= 1) {
+      const change = this.changes[i];
+      if (change !== undefined && change.key === key && change.revision <= revision) return liveOnly(change);
+    }
+    return this.#index.versionAt(key, this.#base);
+  }
+
+  versionsIn(key: Key, end: Key, revision: Revision, limit: number): KeyVersion[] {
+    const own = revision > this.#base ? this.#keysIn(key, end) : [];
+    if (own.length === 0) return this.#index.versionsIn(key, end, Math.min(revision, this.#base), limit);
+    const versions: KeyVersion[] = [];
+    let i = 0;
+    const takeOwn = (before: Key | undefined): void => {
+      for (; i < own.length; i += 1) {
+        const ownKey = own[i];
+        if (ownKey === undefined || (before !== undefined && ownKey >= before)) return;
+        const version = this.versionAt(ownKey, revision);
+        if (version !== undefined) versions.push(version);
+      }
+    };
+    for (const version of this.#index.versionsIn(key, end, this.#base, 0)) {
+      takeOwn(version.key);
+      if (own[i] !== version.key) versions.push(version);
+    }
+    takeOwn(undefined);
+    if (limit > 0 && versions.length > limit) versions.length = limit;
+    return versions;
+  }
+
+  countIn(key: Key, end: Key, revision: Revision): number {
+    const base = Math.min(revision, this.#base);
+    let count = this.#index.countIn(key, end, base);
+    if (revision <= this.#base) return count;
+    for (const own of this.#keysIn(key, end)) {
+      const was = this.#index.versionAt(own, base) !== undefined;
+      const is = this.versionAt(own, revision) !== undefined;
+      if (was !== is) count += is ? 1 : -1;
+    }
+    return count;
+  }
+
+  #nextSub(): number {
+    const sub = this.changes.length - this.#begin;
+    if (sub >= CHANGES_PER_TXN_MAX) throw new StoreError('txn-too-large', `more than ${CHANGES_PER_TXN_MAX} changes`);
+    return sub;
+  }
+
+  #add(change: Change): void {
+    const replaced = this.#newest.get(change.key);
+    if (replaced === undefined) this.#unsorted.push(change.key);
+    this.#newest.set(change.key, change);
+    this.changes.push(change);
+    this.#replaced.push(replaced);
+  }
+
+  /** The draft's keys in a range, in order. */
+  #keysIn(key: Key, end: Key): Key[] {
+    if (end === ONE_KEY) return this.#newest.has(key) ? [key] : [];
+    if (this.#unsorted.length > 0) {
+      // Sorting what is sorted but for a few at its end is linear.
+      this.#sorted = this.#sorted.concat(this.#unsorted).sort();
+      this.#unsorted = [];
+    }
+    const sorted = this.#sorted;
+    const from = lowerBound(sorted, key);
+    const to = end === TO_THE_LAST_KEY ? sorted.length : lowerBound(sorted, end);
+    return from < to ? sorted.slice(from, to) : [];
+  }
+}
+
+const NO_VALUE = new Uint8Array(0);
+
+function liveOnly(version: KeyVersion | undefined): KeyVersion | undefined {
+  return version !== undefined && version.version > 0 ? version : undefined;
+}
+
+function lowerBound(keys: readonly Key[], key: Key): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,181 @@
+import type { KeyValueBytes } from './requests.ts';
+import type { Change, Key, LeaseId, Revision } from './types.ts';
+
+/**
+ * mvccpb.KeyValue as protobuf writes it: key = 1, create_revision = 2, mod_revision = 3, version = 4, value = 5,
+ * lease = 6, in this order, zero values left out. Encoded once, when a change is applied; copied ever after.
+ * Source: etcd's api/mvccpb/kv.proto and the proto3 encoding.
+ */
+
+const KEY = 0x0a;
+const CREATE_REVISION = 0x10;
+const MOD_REVISION = 0x18;
+const VERSION = 0x20;
+const VALUE = 0x2a;
+const LEASE = 0x30;
+
+const TWO_POW_7 = 2 ** 7;
+const TWO_POW_32 = 2 ** 32;
+const NEGATIVE_VARINT_BYTES = 10;
+
+const NO_VALUE = new Uint8Array(0);
+
+/** How long the message of a key with these fields is, in bytes. */
+export function keyValueLength(
+  keyBytes: number,
+  createRevision: Revision,
+  modRevision: Revision,
+  version: number,
+  valueBytes: number,
+  lease: LeaseId,
+): number {
+  return (
+    bytesFieldLength(keyBytes) +
+    numberFieldLength(createRevision) +
+    numberFieldLength(modRevision) +
+    numberFieldLength(version) +
+    bytesFieldLength(valueBytes) +
+    (lease === 0n ? 0 : 1 + leaseLength(lease))
+  );
+}
+
+/** Writes the message at `at`, where there is room for keyValueLength bytes. Answers where it ends. */
+export function writeKeyValue(
+  to: Uint8Array,
+  at: number,
+  key: Key,
+  createRevision: Revision,
+  modRevision: Revision,
+  version: number,
+  value: Uint8Array,
+  lease: LeaseId,
+): number {
+  const keyBytes = key.length;
+  if (keyBytes > 0) {
+    to[at] = KEY;
+    at = writeVarint(to, at + 1, keyBytes);
+    for (let i = 0; i < keyBytes; i += 1) to[at + i] = key.charCodeAt(i);
+    at += keyBytes;
+  }
+  at = writeNumberField(to, at, CREATE_REVISION, createRevision);
+  at = writeNumberField(to, at, MOD_REVISION, modRevision);
+  at = writeNumberField(to, at, VERSION, version);
+  if (value.length > 0) {
+    to[at] = VALUE;
+    at = writeVarint(to, at + 1, value.length);
+    to.set(value, at);
+    at += value.length;
+  }
+  if (lease !== 0n) {
+    to[at] = LEASE;
+    at = writeLease(to, at + 1, lease);
+  }
+  return at;
+}
+
+/** The message of a change in bytes of its own, as watchers get it: of a delete, key and mod_revision only. */
+export function encodeChange(change: Change): KeyValueBytes {
+  return encodeKeyValue(change.key, change.createRevision, change.revision, change.version, change.value, change.lease);
+}
+
+/** A message in bytes of its own. */
+export function encodeKeyValue(
+  key: Key,
+  createRevision: Revision,
+  modRevision: Revision,
+  version: number,
+  value: Uint8Array,
+  lease: LeaseId,
+): KeyValueBytes {
+  const length = keyValueLength(key.length, createRevision, modRevision, version, value.length, lease);
+  const bytes = new Uint8Array(length);
+  writeKeyValue(bytes, 0, key, createRevision, modRevision, version, value, lease);
+  return bytes;
+}
+
+/** What etcd's bucket holds for a delete: KeyValue with the key alone. HashKV hashes it. */
+export function encodeTombstone(key: Key): KeyValueBytes {
+  return encodeKeyValue(key, 0, 0, 0, NO_VALUE, 0n);
+}
+
+/** The value inside of a message that this file wrote: a view. */
+export function valueIn(kv: KeyValueBytes): Uint8Array {
+  let at = 0;
+  while (at < kv.length) {
+    const tag = kv[at];
+    at += 1;
+    if (tag !== KEY && tag !== VALUE) {
+      while ((kv[at] ?? 0) >= TWO_POW_7) at += 1;
+      at += 1;
+      continue;
+    }
+    let length = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = kv[at] ?? 0;
+      at += 1;
+      length += (byte & 0x7f) * scale;
+      if (byte < TWO_POW_7) break;
+      scale *= TWO_POW_7;
+    }
+    if (tag === VALUE) return kv.subarray(at, at + length);
+    at += length;
+  }
+  return NO_VALUE;
+}
+
+function bytesFieldLength(bytes: number): number {
+  return bytes === 0 ? 0 : 1 + varintLength(bytes) + bytes;
+}
+
+function numberFieldLength(value: number): number {
+  return value === 0 ? 0 : 1 + varintLength(value);
+}
+
+function varintLength(value: number): number {
+  let bytes = 1;
+  while (value >= TWO_POW_7) {
+    value = value < TWO_POW_32 ? value >>> 7 : Math.floor(value / TWO_POW_7);
+    bytes += 1;
+  }
+  return bytes;
+}
+
+function writeNumberField(to: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  to[at] = tag;
+  return writeVarint(to, at + 1, value);
+}
+
+function writeVarint(to: Uint8Array, at: number, value: number): number {
+  while (value >= TWO_POW_32) {
+    to[at] = (value % TWO_POW_7) | 0x80;
+    at += 1;
+    value = Math.floor(value / TWO_POW_7);
+  }
+  while (value >= TWO_POW_7) {
+    to[at] = (value & 0x7f) | 0x80;
+    at += 1;
+    value >>>= 7;
+  }
+  to[at] = value;
+  return at + 1;
+}
+
+function leaseLength(lease: LeaseId): number {
+  if (lease < 0n) return NEGATIVE_VARINT_BYTES;
+  let bytes = 1;
+  for (let rest = lease >> 7n; rest > 0n; rest >>= 7n) bytes += 1;
+  return bytes;
+}
+
+function writeLease(to: Uint8Array, at: number, lease: LeaseId): number {
+  let rest = BigInt.asUintN(64, lease);
+  while (rest >= 0x80n) {
+    to[at] = Number(rest & 0x7fn) | 0x80;
+    at += 1;
+    rest >>= 7n;
+  }
+  to[at] = Number(rest);
+  return at + 1;
+}

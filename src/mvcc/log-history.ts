@@ -1,0 +1,67 @@
+import type { History } from './applied.ts';
+import type { KeyIndex } from './key-index.ts';
+import type { Log } from './log.ts';
+import type { KeyValueBytes } from './requests.ts';
+import { toStoreError } from './store-error.ts';
+import type { Tail } from './tail.ts';
+import type { Change, Key, Position, Revision } from './types.ts';
+import type { ValueReader } from './value-reader.ts';
+
+/** The past as watchers see it: the log, but never beyond what is applied. */
+export class LogHistory implements History {
+  readonly #log: Log;
+  readonly #index: KeyIndex;
+  readonly #values: ValueReader;
+  readonly #tail: Tail;
+  readonly #horizon: () => Revision;
+
+  constructor(log: Log, index: KeyIndex, values: ValueReader, tail: Tail, horizon: () => Revision) {
+    this.#log = log;
+    this.#index = index;
+    this.#values = values;
+    this.#tail = tail;
+    this.#horizon = horizon;
+  }
+
+  get head(): Revision {
+    return this.#tail.head;
+  }
+
+  get horizon(): Revision {
+    return this.#horizon();
+  }
+
+  /** Rejects with StoreError. */
+  async changes(after: Revision, bytesMax: number): Promise<readonly Change[]> {
+    // Seen from here: what the log commits while it is read comes by the Tail.
+    const { head } = this.#tail;
+    if (after >= head) return NO_CHANGES;
+    try {
+      const changes = await this.#log.changes(after, bytesMax);
+      const last = changes[changes.length - 1];
+      return last === undefined || last.revision <= head ? changes : changes.filter((one) => one.revision <= head);
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  /** Rejects with StoreError. */
+  async previous(of: readonly (Position & { readonly key: Key })[]): Promise<readonly (KeyValueBytes | undefined)[]> {
+    const found: (KeyValueBytes | undefined)[] = new Array(of.length).fill(undefined);
+    const positions: Position[] = [];
+    const places: number[] = [];
+    for (let i = 0; i < of.length; i += 1) {
+      const at = of[i];
+      const before = at === undefined ? undefined : this.#index.get(at.key)?.versionBefore(at.revision, at.sub);
+      if (before === undefined) continue;
+      positions.push({ revision: before.revision, sub: before.sub });
+      places.push(i);
+    }
+    if (positions.length === 0) return found;
+    const messages = await this.#values.read(positions);
+    for (let i = 0; i < places.length; i += 1) found[places[i] ?? 0] = messages[i];
+    return found;
+  }
+}
+
+const NO_CHANGES: readonly Change[] = [];

@@ -1,0 +1,220 @@
+import type { AppliedBatch, AppliedListener } from './applied.ts';
+import type { KeyEntry } from './key-entry.ts';
+import type { KeyIndex } from './key-index.ts';
+import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
+import type { LeaseBook } from './lease-book.ts';
+import type { Log } from './log.ts';
+import type { KeyValueBytes } from './requests.ts';
+import type { StoreStats } from './store-stats.ts';
+import type { Change, LeaseChange, Revision } from './types.ts';
+import { NOWHERE, type ValueCache } from './value-cache.ts';
+
+/**
+ * The Tail: the only one who applies. It takes committed changes in the order of the log, our own included, and brings
+ * cache, index and leases up to them, then tells the listener (the WatchHub). Only after that are writers answered, so
+ * whoever has an answer can read what it says.
+ *
+ *   Writer, committed ──▶ apply ──▶ ValueCache ─▶ KeyIndex ─▶ leases ─▶ head ─▶ listener
+ *   log.changes ─▶ catchUp ─▲
+ *
+ * apply is one step without waiting: readers see all of a batch or nothing.
+ */
+export class Tail {
+  readonly #log: Log;
+  readonly #index: KeyIndex;
+  readonly #cache: ValueCache;
+  readonly #leases: LeaseBook;
+  readonly #stats: StoreStats;
+  readonly #batch: Batch;
+  readonly #oldHits: KeyEntry[] = [];
+  /** Who hears of what is applied. */
+  listener: AppliedListener | undefined;
+  #head: Revision = 0;
+
+  constructor(log: Log, index: KeyIndex, cache: ValueCache, leases: LeaseBook, stats: StoreStats) {
+    this.#log = log;
+    this.#index = index;
+    this.#cache = cache;
+    this.#leases = leases;
+    this.#stats = stats;
+    this.#batch = new Batch(cache);
+  }
+
+  /** The applied head: the newest revision that readers may see. */
+  get head(): Revision {
+    return this.#head;
+  }
+
+  start(head: Revision): void {
+    this.#head = head;
+    this.#stats.head.value = head;
+  }
+
+  /** An entry in the oldest part of the cache was read: it is kept for another round, when next something is appended. */
+  noteOldHit(entry: KeyEntry): void {
+    if (this.#oldHits.length < OLD_HITS_MAX) this.#oldHits.push(entry);
+  }
+
+  /** Applies committed changes, and the lease changes that were committed with them (leaseMarks: see Draft). */
+  apply(
+    changes: readonly Change[],
+    head: Revision,
+    leases: readonly LeaseChange[] = NO_LEASES,
+    leaseMarks: readonly number[] = NO_MARKS,
+  ): void {
+    const { listener } = this;
+    this.#giveSecondChances();
+    const wantsPrevious = listener?.wantsPrevious === true;
+    const batch = this.#batch;
+    batch.begin(changes, head, wantsPrevious);
+    let lease = 0;
+    for (let i = 0; i < changes.length; i += 1) {
+      while (lease < leases.length && (leaseMarks[lease] ?? 0) <= i) {
+        this.#applyLease(leases[lease]);
+        lease += 1;
+      }
+      const change = changes[i];
+      if (change !== undefined) this.#applyChange(change, i, wantsPrevious);
+    }
+    for (; lease < leases.length; lease += 1) this.#applyLease(leases[lease]);
+    this.#head = head;
+    this.#stats.head.value = head;
+    this.#stats.keys.value = this.#index.liveKeys;
+    if (changes.length > 0) listener?.onApplied(batch);
+    batch.end();
+  }
+
+  /** Reads what others have committed and applies it, until there is no more. Rejects with LogError. */
+  async catchUp(onRead?: (changes: readonly Change[]) => void): Promise<void> {
+    for (;;) {
+      const from = this.#head;
+      const changes = await this.#log.changes(from, CATCH_UP_BYTES);
+      const last = changes[changes.length - 1];
+      if (last === undefined) return;
+      // Somebody else may have caught up meanwhile.
+      if (this.#head !== from) continue;
+      onRead?.(changes);
+      this.apply(changes, last.revision);
+    }
+  }
+
+  #applyChange(change: Change, i: number, wantsPrevious: boolean): void {
+    const { key, createRevision, revision, version, value, lease } = change;
+    const entry = this.#index.upsert(key);
+    const batch = this.#batch;
+    if (wantsPrevious) batch.notePrevious(i, entry.version > 0, entry.address, entry.length);
+    const oldLease = entry.lease;
+    this.#index.change(entry, revision, change.sub, createRevision, version, lease);
+    const length = keyValueLength(key.length, createRevision, revision, version, value.length, lease);
+    const cache = this.#cache;
+    const address = cache.reserve(length);
+    if (address !== NOWHERE) {
+      writeKeyValue(
+        cache.slabAt(address),
+        cache.offsetAt(address),
+        key,
+        createRevision,
+        revision,
+        version,
+        value,
+        lease,
+      );
+    }
+    entry.address = address;
+    entry.length = length;
+    batch.note(i, address, length);
+    if (version > 0) {
+      this.#stats.puts.value += 1;
+      this.#stats.putBytes.value += length;
+    } else this.#stats.deletes.value += 1;
+    // A key that stays with its lease is the usual case.
+    if (oldLease !== lease) this.#leases.move(key, oldLease, lease);
+  }
+
+  #applyLease(change: LeaseChange | undefined): void {
+    if (change === undefined) return;
+    if (change.kind === 'grant') this.#leases.granted(change.id, change.ttl);
+    else if (change.kind === 'revoke') this.#leases.revoked(change.id);
+    else this.#leases.checkpointed(change.id, change.remainingTtl);
+  }
+
+  #giveSecondChances(): void {
+    const cache = this.#cache;
+    for (const entry of this.#oldHits) {
+      const { address, length } = entry;
+      if (!cache.holds(address) || !cache.isOld(address)) continue;
+      const from = cache.slabAt(address);
+      const at = cache.offsetAt(address);
+      const to = cache.reserve(length);
+      // Making room may have overwritten the very message.
+      if (to === NOWHERE || !cache.holds(address)) continue;
+      cache.slabAt(to).set(from.subarray(at, at + length), cache.offsetAt(to));
+      entry.address = to;
+    }
+    this.#oldHits.length = 0;
+  }
+}
+
+const NO_LEASES: readonly LeaseChange[] = [];
+const NO_MARKS: readonly number[] = [];
+const OLD_HITS_MAX = 1024;
+const CATCH_UP_BYTES = 1024 * 1024;
+
+/** The batch that listeners are shown. One object for all batches. */
+class Batch implements AppliedBatch {
+  changes: readonly Change[] = [];
+  head: Revision = 0;
+  readonly #cache: ValueCache;
+  #addresses: number[] = [];
+  #lengths: number[] = [];
+  #previousAddresses: number[] = [];
+  #previousLengths: number[] = [];
+  #knowsPrevious = false;
+
+  constructor(cache: ValueCache) {
+    this.#cache = cache;
+  }
+
+  begin(changes: readonly Change[], head: Revision, knowsPrevious: boolean): void {
+    this.changes = changes;
+    this.head = head;
+    this.#knowsPrevious = knowsPrevious;
+  }
+
+  /** Lets go of the changes; gives memory back after a batch out of the ordinary. */
+  end(): void {
+    this.changes = [];
+    if (this.#addresses.length < USUAL_CHANGES_MAX) return;
+    this.#addresses = [];
+    this.#lengths = [];
+    this.#previousAddresses = [];
+    this.#previousLengths = [];
+  }
+
+  note(i: number, address: number, length: number): void {
+    this.#addresses[i] = address;
+    this.#lengths[i] = length;
+  }
+
+  notePrevious(i: number, lives: boolean, address: number, length: number): void {
+    this.#previousAddresses[i] = address;
+    this.#previousLengths[i] = lives ? length : 0;
+  }
+
+  kv(i: number): KeyValueBytes {
+    const view = this.#cache.view(this.#addresses[i] ?? NOWHERE, this.#lengths[i] ?? 0);
+    if (view !== undefined) return view;
+    const change = this.changes[i];
+    if (change === undefined) throw new RangeError(`no change ${i} in the batch`);
+    return encodeChange(change);
+  }
+
+  previous(i: number): KeyValueBytes | undefined | 'elsewhere' {
+    if (!this.#knowsPrevious) return 'elsewhere';
+    const length = this.#previousLengths[i] ?? 0;
+    if (length === 0) return undefined;
+    return this.#cache.view(this.#previousAddresses[i] ?? NOWHERE, length) ?? 'elsewhere';
+  }
+}
+
+const USUAL_CHANGES_MAX = 100_000;

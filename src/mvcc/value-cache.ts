@@ -1,0 +1,97 @@
+import { Counter, Gauge } from '../base/metrics.ts';
+
+/**
+ * The ValueCache: one ring of bytes that holds the KeyValue messages applied or read last.
+ *
+ *        overwritten        valid: the last `capacity` bytes                 not yet
+ *   ·····················|▒▒▒▒▒▒▒▒ old ▒▒▒▒▒▒▒▒|████████████████████████|·············▶ addresses only grow
+ *                        ▲ end - capacity                               ▲ end
+ *
+ * An address is a distance from the beginning of time, so a stale one is known by comparing it, and nobody has to be
+ * told when something is overwritten: no object per value, no list of users, an exact bound of memory. What is still
+ * read when it has become old gets a second chance: it is appended anew (see `isOld`).
+ *
+ * The ring is made of slabs, allocated when first reached. A message never lies across two of them.
+ */
+export class ValueCache {
+  readonly stats = new ValueCacheStats();
+  readonly #slabs: (Uint8Array | undefined)[];
+  readonly #slabBytes: number;
+  readonly #capacity: number;
+  #end = 0;
+
+  /** `capacityBytes` is rounded up to whole slabs, of which there are at least two. A message beyond a slab is never kept. */
+  constructor(capacityBytes: number, slabBytes = SLAB_BYTES) {
+    const slabs = Math.max(2, Math.ceil(capacityBytes / slabBytes));
+    this.#slabs = new Array<Uint8Array | undefined>(slabs).fill(undefined);
+    this.#slabBytes = slabBytes;
+    this.#capacity = slabs * slabBytes;
+  }
+
+  get capacityBytes(): number {
+    return this.#capacity;
+  }
+
+  /** Makes room for a message. Answers its address, or NOWHERE when it is too long to be kept. */
+  reserve(length: number): number {
+    const slabBytes = this.#slabBytes;
+    if (length > slabBytes) return NOWHERE;
+    let address = this.#end;
+    const room = slabBytes - (address % slabBytes);
+    if (length > room) address += room;
+    this.#end = address + length;
+    return address;
+  }
+
+  /** Where to write a reserved message: the slab; and where in it. */
+  slabAt(address: number): Uint8Array {
+    const index = Math.floor(address / this.#slabBytes) % this.#slabs.length;
+    let slab = this.#slabs[index];
+    if (slab === undefined) {
+      slab = new Uint8Array(this.#slabBytes);
+      this.#slabs[index] = slab;
+      this.stats.bytes.value += this.#slabBytes;
+    }
+    return slab;
+  }
+
+  offsetAt(address: number): number {
+    return address % this.#slabBytes;
+  }
+
+  /** Keeps a copy of the message. Answers its address or NOWHERE. */
+  append(message: Uint8Array): number {
+    const address = this.reserve(message.length);
+    if (address !== NOWHERE) this.slabAt(address).set(message, this.offsetAt(address));
+    return address;
+  }
+
+  holds(address: number): boolean {
+    return address >= 0 && address >= this.#end - this.#capacity;
+  }
+
+  /** True in the oldest quarter of the ring. */
+  isOld(address: number): boolean {
+    return address < this.#end - this.#capacity * 0.75;
+  }
+
+  /** The message: a view that is good until something is appended. undefined when it is no longer there. */
+  view(address: number, length: number): Uint8Array | undefined {
+    if (address < 0 || address < this.#end - this.#capacity) return undefined;
+    const slab = this.slabAt(address);
+    return new Uint8Array(slab.buffer, address % this.#slabBytes, length);
+  }
+}
+
+/** The address of what is not in the cache. */
+export const NOWHERE = -1;
+
+/** Above the default limit of a request, so that every usual value fits into a slab. */
+const SLAB_BYTES = 2 * 1024 * 1024;
+
+export class ValueCacheStats {
+  readonly hits = new Counter();
+  readonly misses = new Counter();
+  /** Of memory allocated. */
+  readonly bytes = new Gauge();
+}
