@@ -68,7 +68,7 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
     try {
       return read();
     } finally {
-      end.run();
+      if (db.inTransaction) end.run();
     }
   }
 
@@ -97,13 +97,22 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
     out.values.push(found?.[2] ?? NO_BYTES);
   }
 
+  function headsIn(revision: number, sub: number, rowsMax: number): [number, Bytes, Bytes] {
+    try {
+      return headsAfter.get(revision, sub, rowsMax) ?? [0, null, null];
+    } catch (error) {
+      if (codeOf(error) !== 'SQLITE_TOOBIG' || rowsMax === 1) throw error;
+      return headsIn(revision, sub, rowsMax >>> 1);
+    }
+  }
+
   return {
     open: () => undefined,
 
     head: () => headOf.get() ?? 0,
 
     heads({ revision, sub }) {
-      const [rows, text, keys] = headsAfter.get(revision, sub, HEADS_MAX) ?? [0, null, null];
+      const [rows, text, keys] = headsIn(revision, sub, HEADS_MAX);
       const records = readRecords(text, rows);
       return { rows, buffer: packParts([records.buffer, keys ?? NO_BYTES]) };
     },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { LogError, type LogSnapshot } from '../../mvcc/log.ts';
@@ -18,6 +18,8 @@ const MARK = '.snapshot-';
 export async function takeSnapshot(file: string, openSnapshots: Set<OpenSnapshot>): Promise<LogSnapshot> {
   const copy = `${file}${MARK}${randomUUID()}`;
   try {
+    // Empty at first and for its owner's eyes only.
+    await writeFile(copy, '', { mode: 0o600, flag: 'wx' });
     await copyInThread(file, copy);
     const handle = await open(copy, 'r');
     await rm(copy);

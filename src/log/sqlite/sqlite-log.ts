@@ -1,3 +1,4 @@
+import { invariant } from '../../base/invariant.ts';
 import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from '../../mvcc/log.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { AlarmKind, Change, ChangeHead, Position, Revision } from '../../mvcc/types.ts';
@@ -26,6 +27,8 @@ const COMMITTED: AppendResult = { kind: 'committed' };
 export class SqliteLog implements Log {
   readonly #options: SqliteOptions;
   readonly #snapshots = new Set<OpenSnapshot>();
+  /** Copies that are being made. */
+  readonly #taking = new Set<Promise<unknown>>();
   #lock: Lock | undefined;
   #writer: ThreadClient<WriterCalls> | undefined;
   #reader: ThreadClient<ReaderCalls> | undefined;
@@ -37,6 +40,7 @@ export class SqliteLog implements Log {
 
   async open(): Promise<LogState> {
     if (this.#closing !== undefined) throw this.#closed();
+    invariant(this.#lock === undefined, 'a Log is opened once');
     const { file } = this.#options;
     this.#lock = acquireLock(file);
     try {
@@ -119,7 +123,13 @@ export class SqliteLog implements Log {
 
   async snapshot(): Promise<LogSnapshot> {
     this.#forReading();
-    return takeSnapshot(this.#options.file, this.#snapshots);
+    const taking = takeSnapshot(this.#options.file, this.#snapshots);
+    const done: Promise<unknown> = taking.then(
+      () => this.#taking.delete(done),
+      () => this.#taking.delete(done),
+    );
+    this.#taking.add(done);
+    return taking;
   }
 
   close(): Promise<void> {
@@ -129,6 +139,7 @@ export class SqliteLog implements Log {
 
   async #end(): Promise<void> {
     try {
+      await Promise.all(this.#taking);
       for (const snapshot of this.#snapshots) await snapshot.close();
       // The writer goes last: the last connection brings the write-ahead log home.
       await this.#reader?.end();

@@ -1,7 +1,8 @@
+import { closeSync, openSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { LogError, type LogState } from '../../mvcc/log.ts';
 import { type AlarmKind, type LeaseChange, type LeaseRecord, NO_LEASE, type Revision } from '../../mvcc/types.ts';
-import { connect } from './connection.ts';
+import { connect, walBytesKept } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
 import type { SqliteOptions } from './options.ts';
@@ -41,8 +42,8 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
       result = change(current());
     } catch (error) {
       // Nothing of it can have reached the disk as a whole: the commit was not asked for.
-      if (db.inTransaction) rollback.run();
       if (isDiskError(error)) drop();
+      else if (db.inTransaction) rollback.run();
       throw translate(error, options.file);
     }
     try {
@@ -54,23 +55,26 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
     }
   }
 
-  /** After a failed COMMIT: was it written? Asks the file through a new connection, and makes sure by one more commit. */
+  /**
+   * After a failed COMMIT: was it written? Asks the file through a new connection. After a failed fsync the frames may
+   * be in the log all the same, for the next start to find: one more commit goes over them, or makes them certain.
+   */
   function settle(cause: unknown, written: (session: Session) => boolean): boolean {
     try {
-      if (session?.db.inTransaction) session.rollback.run();
       drop();
       const fresh = current();
-      if (!written(fresh)) return false;
+      const isWritten = written(fresh);
+      if (!isWritten && !codeOf(cause).endsWith('FSYNC')) return false;
       fresh.begin.run();
       fresh.raiseHead.run();
       fresh.commit.run();
-      return true;
+      return isWritten;
     } catch (error) {
       drop();
-      if (codeOf(cause).startsWith('SQLITE_FULL')) return false;
+      if (!codeOf(cause).endsWith('FSYNC')) return false;
       throw new LogError(
         'ambiguous',
-        `${options.file}: a commit failed (${message(cause)}) and reading back failed too (${message(error)})`,
+        `${options.file}: a commit failed (${message(cause)}) and so did asking what became of it (${message(error)})`,
         { cause: error },
       );
     }
@@ -139,7 +143,7 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
       const { db } = current();
       try {
         db.exec('VACUUM');
-        db.pragma('wal_checkpoint(TRUNCATE)');
+        db.pragma('wal_checkpoint(FULL)');
         return undefined;
       } catch (error) {
         drop();
@@ -164,17 +168,16 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
 
 /** Makes or migrates the file, and the room for its write-ahead log, which must be made while nobody has it open. */
 function makeStore(options: SqliteOptions): void {
+  // Made here, for its owner's eyes only: it holds secrets. SQLite gives its other files the same rights.
+  closeSync(openSync(options.file, 'a', 0o600));
   const db = connect(options);
   try {
     prepareSchema(db, options.file);
   } finally {
     db.close();
   }
-  growWal(options.file, options.walBytes + WAL_RESERVE_BYTES);
+  growWal(options.file, walBytesKept(options));
 }
-
-/** The write-ahead log goes past its mark by the last batch. */
-const WAL_RESERVE_BYTES = 2 ** 20;
 
 /** A connection and its statements. */
 type Session = ReturnType<typeof openSession>;
