@@ -1,19 +1,25 @@
 import type { LessorStats } from '../mvcc/lessor-stats.ts';
 import type { StoreStats } from '../mvcc/store-stats.ts';
 import type { ValueCacheStats } from '../mvcc/value-cache.ts';
+import type { ValueReaderStats } from '../mvcc/value-reader.ts';
 import type { WatchHubStats } from '../mvcc/watch-hub-stats.ts';
 import { counter, type Family, gauge, histogram } from './exposition.ts';
 
 /** All cells of the store and its parts. */
 export interface StoreCells {
   readonly store: StoreStats;
-  readonly cache: ValueCacheStats;
-  readonly watches: WatchHubStats;
-  readonly leases: LessorStats;
+  readonly parts: {
+    readonly cache: ValueCacheStats;
+    readonly values: ValueReaderStats;
+    readonly lessor: LessorStats;
+    readonly watchHub: WatchHubStats;
+  };
+  readonly watchLagRevisions: () => number;
 }
 
 /** The store under etcd's names, where etcd has the same thing, so that its dashboards and alerts go on working. */
-export function etcdStoreFamilies({ store, watches, leases }: StoreCells): Family[] {
+export function etcdStoreFamilies({ store, parts }: StoreCells): Family[] {
+  const { watchHub: watches, lessor: leases } = parts;
   const commits = store.commitSeconds;
   return [
     gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', store.head),
@@ -68,7 +74,8 @@ export function etcdStoreFamilies({ store, watches, leases }: StoreCells): Famil
 }
 
 /** What etcd has no name for. */
-export function kedgeStoreFamilies({ store, cache, watches, leases }: StoreCells): Family[] {
+export function kedgeStoreFamilies({ store, parts, watchLagRevisions }: StoreCells): Family[] {
+  const { cache, values, watchHub: watches, lessor: leases } = parts;
   return [
     gauge('kedge_writer_queued_requests', 'Writes that wait for the next commit.', store.queuedRequests),
     gauge('kedge_writer_queued_bytes', 'Their bytes.', store.queuedBytes),
@@ -82,6 +89,9 @@ export function kedgeStoreFamilies({ store, cache, watches, leases }: StoreCells
     counter('kedge_value_cache_hits_total', 'Values found in memory.', cache.hits),
     counter('kedge_value_cache_misses_total', 'Values read from the store.', cache.misses),
     gauge('kedge_value_cache_bytes', 'Memory taken by values.', cache.bytes),
+    counter('kedge_value_reads_total', 'Reads of the store for values.', values.reads),
+    counter('kedge_value_read_rows_total', 'Values that these reads asked for.', values.rows),
+    gauge('kedge_watch_lag_revisions', 'How far the slowest watcher is behind.', watchLagRevisions),
     counter('kedge_watch_catch_up_reads_total', 'Reads of the log for watchers that catch up.', watches.catchUpReads),
     counter('kedge_watch_catch_up_changes_total', 'Changes that these reads brought.', watches.catchUpChanges),
     counter('kedge_watch_fell_behind_total', 'Live watchers that fell behind.', watches.fellBehind),

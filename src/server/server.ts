@@ -6,6 +6,7 @@ import { serverFamilies } from '../admin/server-families.ts';
 import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.ts';
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
+import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
@@ -13,6 +14,7 @@ import { etcdServices } from '../etcd/services.ts';
 import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { logFor } from '../log/engines.ts';
 import { Store } from '../mvcc/store.ts';
+import type { WatchHubStats } from '../mvcc/watch-hub-stats.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
@@ -71,6 +73,8 @@ export class Server {
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
     const store = await this.#openStore(storeUrl, quotaBytes);
 
+    const { watchHub } = store.partStats;
+    invariant(watchHub !== undefined, 'a started store has a watch hub');
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
@@ -85,13 +89,13 @@ export class Server {
       maxTxnOps: options.maxTxnOps,
       quotaBytes,
       watchProgressNotifyIntervalMs: options.watchProgressNotifyInterval,
-      watchStreams: store.watchStats.streams,
+      watchStreams: watchHub.streams,
       memberName: options.name,
       peerUrls: [PEER_URL],
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
     const stats = new WireStats(services);
-    const http = this.#adminHandler(store, stats, quotaBytes);
+    const http = this.#adminHandler(store, watchHub, stats, quotaBytes);
 
     const clients = this.#wireServer(services, http, stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
@@ -117,11 +121,10 @@ export class Server {
       random,
       logger,
       quotaBytes,
-      valueCacheBytes: options.valueCacheBytes,
-      onLoad: (rows, rowsTotal) => progress.note(rows, rowsTotal),
+      cacheBytes: options.valueCacheBytes,
     });
     this.#stops.push(() => store.stop());
-    await store.start();
+    await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
     progress.done();
 
     const retention = parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
@@ -131,7 +134,7 @@ export class Server {
     return store;
   }
 
-  #adminHandler(store: Store, wire: WireStats, quotaBytes: number): HttpHandler {
+  #adminHandler(store: Store, watchHub: WatchHubStats, wire: WireStats, quotaBytes: number): HttpHandler {
     const health = new Health(store);
     const facts = {
       etcdVersion: ETCD_VERSION,
@@ -140,7 +143,11 @@ export class Server {
       memberId: store.memberId,
       quotaBytes,
     };
-    const cells = { store: store.stats, cache: store.cacheStats, watches: store.watchStats, leases: store.leaseStats };
+    const cells = {
+      store: store.stats,
+      parts: { ...store.partStats, watchHub },
+      watchLagRevisions: () => store.watchLagRevisions(),
+    };
     const families = [
       ...serverFamilies(facts, health.stats),
       ...etcdStoreFamilies(cells),
