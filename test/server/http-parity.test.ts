@@ -112,6 +112,7 @@ const ABSENT = [
   'etcd_server_learner_promote_successes',
   'etcd_server_snapshot_apply_in_progress_total',
   'etcd_snap_',
+  'os_fd_', // process_open_fds and process_max_fds say it
   'process_network_',
   'process_virtual_memory_max_bytes',
 ];
