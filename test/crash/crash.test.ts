@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { EtcdClient, RpcError } from '../support/client.ts';
-import { startEtcd } from '../support/etcd.ts';
-import { startKedge } from '../support/kedge.ts';
 import type { KeyValue } from '../support/messages.ts';
 import { freePort } from '../support/ports.ts';
 import { Random, seedOf } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import { startSubject } from '../support/subject.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { type Group, showEvent, WatchJournal } from './journal.ts';
 import { Load } from './load.ts';
@@ -14,7 +13,7 @@ import { Load } from './load.ts';
 /**
  * kill -9 under load, again and again on one store: every answered write is there, none is half there, revisions go on
  * without a gap, and a watch that is resumed behind what it saw last has seen every event once.
- * KEDGE_CRASH_ROUNDS makes it longer; KEDGE_CRASH_ETCD runs it against etcd, to test the test.
+ * KEDGE_CRASH_ROUNDS makes it longer.
  */
 const rounds = Number(process.env['KEDGE_CRASH_ROUNDS'] ?? 30);
 const everything = { key: Buffer.from('/crash/'), range_end: Buffer.from('/crash0') };
@@ -28,8 +27,7 @@ test(`${rounds} rounds of kill -9`, { timeout: 600_000 }, async () => {
   const random = new Random(seed);
   const dataDir = join(temporaryFolder('crash'), 'data');
   const port = await freePort();
-  const start = () =>
-    process.env['KEDGE_CRASH_ETCD'] === undefined ? startKedge({ dataDir, port }) : startEtcd('3.5', { dataDir, port });
+  const start = () => startSubject({ dataDir, port });
   const load = new Load(random);
   const journal = new WatchJournal();
   for (let round = 0; round < rounds; round++) {

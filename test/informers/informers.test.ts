@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
-import { startEtcd } from '../support/etcd.ts';
-import { startKedge } from '../support/kedge.ts';
 import { Random, seedOf } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import { startSubject } from '../support/subject.ts';
 import { apply, difference, list, registry } from './informer.ts';
 import { write } from './writers.ts';
 
 /**
  * What an informer believes after list and watch is what is there. List, watch from behind the list's revision, apply
  * events while others write, ask for progress, and compare with a list of exactly that revision: thousands of times.
- * KEDGE_INFORMER_ROUNDS makes it longer; KEDGE_INFORMER_ETCD runs it against etcd, to test the test.
+ * KEDGE_INFORMER_ROUNDS makes it longer.
  */
 const rounds = Number(process.env['KEDGE_INFORMER_ROUNDS'] ?? 2000);
 const INFORMERS = 8;
@@ -28,10 +27,10 @@ function newClient(): EtcdClient {
 }
 
 beforeAll(async () => {
-  server =
-    process.env['KEDGE_INFORMER_ETCD'] === undefined
-      ? await startKedge({ args: ['--watch-progress-notify-interval=100ms'] })
-      : await startEtcd('3.5', { args: ['--experimental-watch-progress-notify-interval=100ms'] });
+  server = await startSubject({
+    args: ['--watch-progress-notify-interval=100ms'],
+    etcdArgs: ['--experimental-watch-progress-notify-interval=100ms'],
+  });
   writers = Promise.all(
     Array.from({ length: WRITERS }, (_, i) => write(newClient(), new Random(seed + i), () => writing)),
   );

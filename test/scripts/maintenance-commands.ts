@@ -38,7 +38,8 @@ export async function alarm(client: EtcdClient, text: string): Promise<string[]>
   });
   return [
     showHeader(answer.header),
-    ...answer.alarms.map((raised) => `  ${raised.alarm} of ${raised.memberID === self ? 'self' : raised.memberID}`),
+    // In the order of a Go map.
+    ...answer.alarms.map((raised) => `  ${raised.alarm} of ${raised.memberID === self ? 'self' : raised.memberID}`).sort(),
   ];
 }
 
