@@ -30,7 +30,12 @@ async function run(options: Options, folder: string): Promise<boolean> {
   const kedge = options.kedge === '' ? undefined : kedgeProgram(options.kedge);
   const etcd = options.etcd === '' ? undefined : etcdProgram(options.etcd);
   const programs = [kedge, etcd].filter((program) => program !== undefined);
-  const pace: Pace = { rounds: options.rounds, secondsPerRound: options.seconds, isQuick: options.quick };
+  const pace: Pace = {
+    rounds: options.rounds,
+    secondsPerRound: options.seconds,
+    isQuick: options.quick,
+    inFlight: options.inFlight,
+  };
   const rows: (Row & { readonly isCleared: boolean | undefined })[] = [];
   const findings: Finding[] = [];
   const isNamed = ({ name }: { readonly name: string }): boolean =>

@@ -12,6 +12,8 @@ export interface Options {
   readonly quick: boolean;
   /** Names of experiments and sections; empty: all. */
   readonly only: readonly string[];
+  /** Only these numbers in flight (or of watchers); empty: all. */
+  readonly inFlight: readonly number[];
   readonly seconds: number;
   readonly rounds: number;
   /** Empty: without it. */
@@ -40,6 +42,7 @@ export function parseOptions(args: readonly string[]): Options {
       'one short round of the rows that have a bar: minutes instead of a quarter of an hour, more noise',
     )
     .option('--only <names>', 'only these, separated by commas (names below)', listOf(names))
+    .option('--in-flight <numbers>', 'only these of 1, 64, 1000 (watchers: 1, 100, 1000)', numbers)
     .option(
       '--seconds <n>',
       `measured per round; default ${defaults.seconds}, quick ${quickDefaults.seconds}`,
@@ -58,6 +61,7 @@ export function parseOptions(args: readonly string[]): Options {
   const given = command.parse(args, { from: 'user' }).opts<{
     quick?: boolean;
     only?: string[];
+    inFlight?: number[];
     seconds?: number;
     rounds?: number;
     kedge: string;
@@ -69,6 +73,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     quick: given.quick === true,
     only: given.only ?? [],
+    inFlight: given.inFlight ?? [],
     seconds: given.seconds ?? fallback.seconds,
     rounds: Math.ceil(given.rounds ?? fallback.rounds),
     kedge: given.kedge,
@@ -92,6 +97,10 @@ function findEtcd(): string {
 function helpOfNames(): string {
   const summaries = new Map([...experiments, ...sections].map(({ name, summary }) => [name, summary]));
   return ['', 'Names:', ...[...summaries].map(([name, summary]) => `  ${name.padEnd(12)} ${summary}`)].join('\n');
+}
+
+function numbers(text: string): number[] {
+  return text.split(',').map(positive);
 }
 
 function positive(text: string): number {

@@ -7,6 +7,8 @@ export interface Pace {
   readonly rounds: number;
   readonly secondsPerRound: number;
   readonly isQuick: boolean;
+  /** Only these numbers in flight; empty: all. */
+  readonly inFlight: readonly number[];
 }
 
 /** One row of the table: medians over the rounds, by the peer's name. */
@@ -28,7 +30,10 @@ export async function runExperiment(
   progress: (text: string) => void,
 ): Promise<Row[]> {
   const peers: Peer[] = [];
-  const inFlight = experiment.inFlight.filter((calls) => !pace.isQuick || calls !== middleInFlight);
+  const inFlight = experiment.inFlight.filter((calls) =>
+    pace.inFlight.length > 0 ? pace.inFlight.includes(calls) : !pace.isQuick || calls !== middleInFlight,
+  );
+  if (inFlight.length === 0) return [];
   const results = new Map<string, Measured[]>();
   try {
     const contenders = [];
