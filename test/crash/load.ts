@@ -3,9 +3,11 @@ import type { RequestOp, TxnResponse } from '../support/messages.ts';
 import type { Random } from '../support/random.ts';
 import type { Group, Version } from './journal.ts';
 
-const WORKERS = 8;
-const GROUPS_PER_WORKER = 4;
+const WORKERS = 24;
+const GROUPS_PER_WORKER = 3;
 const KEYS_PER_GROUP = 3;
+/** Revisions; a watch that is resumed after a crash is never that far behind. */
+const COMPACTION_LAG = 300;
 
 /** Writers that a server dies under: each transaction puts or deletes a whole group of keys, so that a half one would show. */
 export class Load {
@@ -67,7 +69,7 @@ export class Load {
   private async compactNowAndThen(client: EtcdClient): Promise<void> {
     while (this.running) {
       await new Promise((resolve) => setTimeout(resolve, this.random.between(50, 150)));
-      const revision = this.acknowledgedRevision - 2000;
+      const revision = this.acknowledgedRevision - COMPACTION_LAG;
       if (revision <= this.compacted) continue;
       try {
         await client.call('KV/Compact', { revision, physical: this.random.chance(50) });

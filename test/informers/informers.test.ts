@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
 import { Random, seedOf } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
@@ -36,9 +36,11 @@ beforeAll(async () => {
   );
 });
 
+afterEach(() => server.mustBeAlive());
+
 afterAll(async () => {
   writing = false;
-  console.log(`informers: seed ${seed}, writes ${(await writers).join(' + ')}`);
+  console.log(`informers: seed ${seed}, writes ${(await writers.catch(String)).toString()}`);
   for (const client of clients) client.close();
   await server.kill();
 });

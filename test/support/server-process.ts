@@ -52,6 +52,12 @@ export class ServerProcess {
     return this.log;
   }
 
+  /** Throws with the server's last words when it has ended: then every other failure is only what followed. */
+  mustBeAlive(): void {
+    if (!this.alive)
+      throw new Error(`the server has ended (${this.child.exitCode ?? this.child.signalCode}):\n${this.log}`);
+  }
+
   /** Resolves when /health answers that it is healthy; throws with the server's own words when it ends instead. */
   async ready(withinMs = 30_000): Promise<void> {
     const deadline = performance.now() + withinMs;
