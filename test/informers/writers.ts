@@ -2,7 +2,7 @@ import type { EtcdClient } from '../support/client.ts';
 import type { RequestOp } from '../support/messages.ts';
 import type { Random } from '../support/random.ts';
 
-const KEYS = 120;
+const KEYS = 40;
 
 function randomKey(random: Random): Buffer {
   return Buffer.from(`/registry/${random.pick(['pods', 'leases', 'events'])}/${random.below(KEYS)}`);
