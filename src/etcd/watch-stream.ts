@@ -29,6 +29,8 @@ export class WatchStream implements StreamHandler, WatchSink {
   readonly #options: WatchStreamOptions;
   readonly #byId = new Map<bigint, Watch>();
   readonly #byWatcher = new Map<Watcher, Watch>();
+  /** Watches that ended as compacted: as in etcd their ids stay taken until the client cancels them. */
+  readonly #ended = new Set<bigint>();
   #nextId = 0n;
   /** Set while the call is full: lets the client's next message in. */
   #roomForMore: (() => void) | undefined;
@@ -99,6 +101,11 @@ export class WatchStream implements StreamHandler, WatchSink {
     const watch = this.#byWatcher.get(watcher);
     if (watch === undefined) return;
     this.#forget(watch);
+    this.#ended.add(watch.id);
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= ENDED_IDS_MAX) break;
+      this.#ended.delete(oldest);
+    }
     // No revision in the header and no reason: so it comes from etcd, and so its clients know it.
     this.#options.writer.control(this.#call, 0, watch.id, { canceled: true, compactRevision });
   }
@@ -136,23 +143,30 @@ export class WatchStream implements StreamHandler, WatchSink {
   #refusalOf({ startRevision, end, watchId }: WatchCreateMessage, key: Key): string | undefined {
     if (startRevision < 0) return refusalText('compacted');
     if (end !== ONE_KEY && end !== TO_THE_LAST_KEY && key >= end) return 'mvcc: watcher range is empty';
-    if (watchId !== 0n && this.#byId.has(watchId)) return 'mvcc: duplicate watch ID provided on the WatchStream';
+    if (watchId !== 0n && this.#isTaken(watchId)) return 'mvcc: duplicate watch ID provided on the WatchStream';
     if (this.#byId.size >= this.#options.watchesMax) return refusalText('tooManyRequests');
     return undefined;
   }
 
   #chooseId(): bigint {
-    while (this.#byId.has(this.#nextId)) this.#nextId += 1n;
+    while (this.#isTaken(this.#nextId)) this.#nextId += 1n;
     const id = this.#nextId;
     this.#nextId += 1n;
     return id;
   }
 
+  #isTaken(id: bigint): boolean {
+    return this.#byId.has(id) || this.#ended.has(id);
+  }
+
   #cancel(id: bigint): void {
     const watch = this.#byId.get(id);
-    if (watch === undefined) return;
-    watch.watcher.cancel();
-    this.#forget(watch);
+    if (watch !== undefined) {
+      watch.watcher.cancel();
+      this.#forget(watch);
+    } else if (!this.#ended.delete(id)) {
+      return;
+    }
     this.#sent(this.#options.writer.control(this.#call, this.#options.store.revision, id, { canceled: true }));
     // It may have been the one that progress waited for.
     if (this.#progressAsked) this.#askProgress();
@@ -211,6 +225,9 @@ export class WatchStream implements StreamHandler, WatchSink {
     });
   }
 }
+
+/** Of ended watches that nobody cancels, the newest this many are remembered. */
+const ENDED_IDS_MAX = 1024;
 
 /** etcd's id for what concerns no single watch. */
 const NO_WATCH = -1n;

@@ -187,6 +187,27 @@ test('no more watches than allowed', async () => {
   await create(call);
 });
 
+test('the id of a watch that ended as compacted stays taken until it is cancelled, as in etcd', async () => {
+  const store = await server();
+  for (let i = 0; i < 4; i += 1) store.put('a', String(i));
+  store.compact(4, store.hub);
+  const call = store.call();
+  await create(call, { watch_id: 7, start_revision: 2 });
+  expect(await call.take()).toMatchObject({
+    watch_id: '7',
+    canceled: true,
+    compact_revision: '4',
+    header: { revision: '0' },
+  });
+  call.send({ create_request: { ...all, watch_id: 7 } });
+  const duplicate = 'mvcc: duplicate watch ID provided on the WatchStream';
+  expect(await call.take()).toMatchObject({ watch_id: '-1', canceled: true, cancel_reason: duplicate });
+  call.send({ cancel_request: { watch_id: 7 } });
+  expect(await call.take()).toMatchObject({ watch_id: '7', created: false, canceled: true, header: { revision: '5' } });
+  call.send({ cancel_request: { watch_id: 7 } });
+  expect(await create(call, { watch_id: 7 })).toBe('7');
+});
+
 test('a log that cannot be read ends the call as unavailable', async () => {
   const store = await server();
   store.put('a', '1');
