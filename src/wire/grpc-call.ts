@@ -2,7 +2,8 @@ import type { Connection } from './connection.ts';
 import type { WheelEntry } from './deadline-wheel.ts';
 import { ErrorCode } from './frames.ts';
 import { Status, type StatusCode, StatusError, type StreamCall, type StreamHandler, type UnaryCall } from './grpc.ts';
-import { gunzipBounded, InflatedTooLargeError } from './gzip.ts';
+import { gunzipBounded } from './gzip.ts';
+import { type HeldMessage, HeldMessages } from './held-messages.ts';
 import { MessageReader } from './message-reader.ts';
 import type { MethodEntry } from './method-entry.ts';
 import type { RequestHead } from './request-head.ts';
@@ -11,6 +12,8 @@ import { Stream } from './stream.ts';
 
 const NOTHING = new Uint8Array(0);
 const NO_FIELDS: readonly string[] = [];
+const NO_MESSAGE = 'cardinality violation: received no request message from non-client-streaming RPC';
+const SEVERAL_MESSAGES = 'cardinality violation: received multiple request messages for non-client-streaming RPC';
 
 /**
  * One gRPC call of either kind, from its head to its trailers.
@@ -33,9 +36,10 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
   #more = NO_FIELDS;
   /** Made when a message does not come in a frame of its own. */
   #reader: MessageReader | undefined = undefined;
+  /** Of these, so many are in the connection's books. */
+  #readerBytes = 0;
   /** Unary: the request, until it is dispatched. Streams: complete messages that are held back. */
-  #held: Uint8Array[] | undefined = undefined;
-  #heldBytes = 0;
+  #held: HeldMessages | undefined = undefined;
   /** A promise of the handler's, or an inflation, is pending. */
   #busy = false;
   #remoteEndTold = false;
@@ -130,15 +134,14 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
 
   override writeEnd(): void {
     this.connection.sender.trailers(this, this.#code, this.#text, this.#more);
-    this.connection.finished(this);
+    this.connection.streams.finished(this);
   }
 
   override onClosed(code: ErrorCode | undefined): void {
     this.connection.wheel.remove(this);
-    this.connection.receiveBufferBytes -= this.#heldBytes + (this.#reader?.bytes ?? 0);
+    this.connection.receiveBufferBytes -= (this.#held?.bytes ?? 0) + this.#readerBytes;
     this.#reader = undefined;
     this.#held = undefined;
-    this.#heldBytes = 0;
     if (!this.ending) {
       this.ending = true;
       this.#ended(Status.cancelled);
@@ -232,7 +235,6 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
   #assemble(buffer: Buffer, from: number, to: number): void {
     this.#reader ??= new MessageReader();
     const reader = this.#reader;
-    const before = reader.bytes;
     const max = this.connection.limits.requestBytesMax;
     while (from < to) {
       from = reader.read(buffer, from, to);
@@ -246,10 +248,10 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
         if (compressed) this.#inflate(message);
         else this.#onMessage(message, false);
       }
-      // `closed` took the reader's bytes off the books already.
       if (this.ending) return;
     }
-    this.connection.receiveBufferBytes += reader.bytes - before;
+    this.connection.receiveBufferBytes += reader.bytes - this.#readerBytes;
+    this.#readerBytes = reader.bytes;
     if (this.connection.receiveBufferBytes > this.connection.limits.receiveBufferBytesMax) this.#overflow();
   }
 
@@ -268,21 +270,14 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
       return;
     }
     this.#busy = true;
-    const max = this.connection.limits.requestBytesMax;
-    gunzipBounded(message, max).then(
+    gunzipBounded(message, this.connection.limits.requestBytesMax).then(
       (plain) => {
         this.#busy = false;
         if (this.ending) return;
         this.#onMessage(plain, this.remoteEnded && this.#entry.method.kind === 'unary');
         this.#resume();
       },
-      (error: unknown) => {
-        if (error instanceof InflatedTooLargeError) {
-          this.#finish(Status.resourceExhausted, `grpc: received message after decompression larger than max ${max}`);
-        } else {
-          this.#finish(Status.internal, `grpc: failed to decompress the received message: ${String(error)}`);
-        }
-      },
+      (error: unknown) => this.fail(error),
     );
   }
 
@@ -291,11 +286,8 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     if (this.#entry.method.kind === 'stream') {
       if (this.#busy) this.#hold(message, false);
       else this.#deliver(message);
-    } else if (this.#held !== undefined || this.#dispatched || this.#busy) {
-      this.#finish(
-        Status.internal,
-        'cardinality violation: received multiple request messages for non-client-streaming RPC',
-      );
+    } else if (this.#held?.isEmpty === false || this.#dispatched || this.#busy) {
+      this.#finish(Status.internal, SEVERAL_MESSAGES);
     } else if (last) {
       this.#dispatch(message);
     } else {
@@ -304,22 +296,16 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
   }
 
   #hold(message: Uint8Array, compressed: boolean): void {
-    const copy = new Uint8Array(message.length + 1);
-    copy[0] = compressed ? 1 : 0;
-    copy.set(message, 1);
-    this.#held ??= [];
-    this.#held.push(copy);
-    this.#heldBytes += message.length;
+    this.#held ??= new HeldMessages();
+    this.#held.push(message, compressed);
     this.connection.receiveBufferBytes += message.length;
     if (this.connection.receiveBufferBytes > this.connection.limits.receiveBufferBytesMax) this.#overflow();
   }
 
-  #release(): Uint8Array | undefined {
-    const message = this.#held?.shift();
-    if (message === undefined) return undefined;
-    this.#heldBytes -= message.length - 1;
-    this.connection.receiveBufferBytes -= message.length - 1;
-    return message;
+  #release(): HeldMessage | undefined {
+    const held = this.#held?.shift();
+    if (held !== undefined) this.connection.receiveBufferBytes -= held.bytes.length;
+    return held;
   }
 
   #count(message: Uint8Array): void {
@@ -380,12 +366,12 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
       while (!this.#busy && !this.ending) {
         const held = this.#release();
         if (held === undefined) break;
-        if (held[0] === 1) this.#inflate(held.subarray(1));
-        else this.#deliver(held.subarray(1));
+        if (held.isCompressed) this.#inflate(held.bytes);
+        else this.#deliver(held.bytes);
       }
     }
     if (this.#busy || this.ending) return;
-    this.connection.giveBack(this);
+    this.connection.streams.giveBack(this);
     if (this.remoteEnded) this.#onRemoteEnd();
   }
 
@@ -399,12 +385,8 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     if (this.#entry.method.kind === 'unary') {
       if (this.#dispatched) return;
       const held = this.#release();
-      if (held !== undefined) this.#dispatch(held.subarray(1));
-      else
-        this.#finish(
-          Status.internal,
-          'cardinality violation: received no request message from non-client-streaming RPC',
-        );
+      if (held !== undefined) this.#dispatch(held.bytes);
+      else this.#finish(Status.internal, NO_MESSAGE);
       return;
     }
     try {

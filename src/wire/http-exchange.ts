@@ -36,7 +36,7 @@ export class HttpExchange extends Stream {
 
   override writeEnd(): void {
     this.connection.sender.emptyEnd(this.id);
-    this.connection.finished(this);
+    this.connection.streams.finished(this);
   }
 
   override onClosed(_code: ErrorCode | undefined): void {
@@ -81,7 +81,7 @@ export class HttpExchange extends Stream {
     sender.fields(this, fields, isEmpty);
     if (isEmpty) {
       this.ending = true;
-      this.connection.finished(this);
+      this.connection.streams.finished(this);
       return;
     }
     // Copied: the handler may reuse its buffer, and what the window holds back is sent later.

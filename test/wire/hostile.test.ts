@@ -169,6 +169,23 @@ describe('memory', () => {
     await witnessIsFine();
   });
 
+  it('whatever became of them, ended calls are off the books', async () => {
+    const client = await RawClient.open(rig.port);
+    const half = Buffer.alloc(8000);
+    const spoil: readonly Buffer[] = [message(''), message('', 2), Buffer.alloc(3)];
+    for (let i = 0; i < 150; i++) {
+      const id = 2 * i + 1;
+      client.send(requestHeaders(id, '/test.Echo/Unary'));
+      client.send(
+        frame(data, 0, id, Buffer.concat([Buffer.from([0, 0, 0, 0x3e, 0x80]), half])),
+        frame(data, 0, id, half),
+      );
+      client.send(frame(data, Flag.endStream, id, spoil[i % 3] ?? half));
+      expect((await client.trailers(id)).fields.get('grpc-status')).toBe('13');
+    }
+    client.close();
+  });
+
   it('a gzip bomb stops at the limit', async () => {
     const client = await RawClient.open(rig.port);
     const bomb = gzipSync(Buffer.alloc(50_000_000));
