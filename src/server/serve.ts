@@ -7,7 +7,6 @@ import { banner } from './banner.ts';
 import { ETCD_FLAGS } from './etcd-flags.ts';
 import { openLogger } from './log-output.ts';
 import { checkServeOptions, SERVE_OPTIONS } from './options.ts';
-import { Server } from './server.ts';
 import { firstStopSignal, type SignalSource } from './signals.ts';
 
 /** What serve needs of the world. */
@@ -59,6 +58,8 @@ async function serve(
   noteInert(inert, logger);
 
   const stopAsked = firstStopSignal(process, logger);
+  // Only now, so that `kedge --help` does not load all of it.
+  const { Server } = await import('./server.ts');
   const onDefect = (where: string, error: unknown): void => {
     // A state that cannot be is not to be served from.
     if (error instanceof InvariantError) throw error;
