@@ -11,6 +11,8 @@ export class Side {
   /** Whether progress requests are answered reliably: not by 3.4. */
   private readonly tellsProgress: boolean;
   private readonly start: () => Promise<ServerProcess>;
+  /** Whether a watch of the past has begun since it last settled. */
+  private catchingUp = false;
   private server: ServerProcess | undefined;
   private connected: EtcdClient | undefined;
   private streams = new Map<number, WatchObserver>();
@@ -63,6 +65,7 @@ export class Side {
       request.create_request !== undefined ||
       (request.cancel_request !== undefined && stream.live.has(String(request.cancel_request.watch_id ?? 0)));
     stream.send(request);
+    if (Number(request.create_request?.start_revision ?? 0) !== 0) this.catchingUp = true;
     if (answers) await until(() => stream.controls > answered);
   }
 
@@ -71,7 +74,8 @@ export class Side {
    * until its loop for watches that are behind, which runs every 100 ms, must have come round.
    */
   async settle(): Promise<void> {
-    if (!this.tellsProgress) await new Promise((resolve) => setTimeout(resolve, 250));
+    if (!this.tellsProgress && this.catchingUp) await new Promise((resolve) => setTimeout(resolve, 250));
+    this.catchingUp = false;
     const head = Number((await this.client.call('KV/Range', { key: Buffer.from('a') })).header?.revision);
     for (const stream of this.tellsProgress ? this.streams.values() : []) {
       await until(async () => {
