@@ -7,6 +7,7 @@ import { banner } from './banner.ts';
 import { ETCD_FLAGS } from './etcd-flags.ts';
 import { openLogger } from './log-output.ts';
 import { checkServeOptions, SERVE_OPTIONS } from './options.ts';
+import type { Started } from './server.ts';
 import { firstStopSignal, type SignalSource } from './signals.ts';
 
 /** What serve needs of the world. */
@@ -71,19 +72,18 @@ async function serve(
   if (started === undefined) return ExitCode.ok;
 
   if (options.logFormat === 'console' && !options.quiet) print(banner(started, version));
-  logger.info('serving', {
-    listen: started.listening.join(','),
-    store: started.store,
-    revision: started.revision,
-    keys: started.keys,
-    version,
-    pid: process.pid,
-  });
+  else logServing(started, logger, { version, pid: process.pid });
   const signal = await stopAsked;
   logger.info('stopping: calls under way may finish; a second signal ends at once', { signal });
   await server.stop();
   logger.info('stopped');
   return ExitCode.ok;
+}
+
+/** The banner's facts as one line, for whoever reads logs by program. */
+function logServing(started: Started, logger: Logger, fields: LogFields): void {
+  const { listening, store, revision, keys } = started;
+  logger.info('serving', { listen: listening.join(','), store, revision, keys, ...fields });
 }
 
 function described(error: unknown): LogFields {
