@@ -132,7 +132,7 @@ describe('hostile requests', () => {
 
   test('transactions nested beyond measure', async () => {
     const nested = (depth: number) => {
-      let txn = Buffer.from([0x12, 7, 0x12, 5, 0x0a, 3, 0x6b, 0x65, 0x79]); // success: put "key"
+      let txn: Buffer = Buffer.from([0x12, 7, 0x12, 5, 0x0a, 3, 0x6b, 0x65, 0x79]); // success: put "key"
       for (let i = 0; i < depth; i++) txn = delimited(0x12, delimited(0x22, txn));
       return refusal(client.rawCall('/etcdserverpb.KV/Txn', txn));
     };
