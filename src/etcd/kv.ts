@@ -60,9 +60,13 @@ function unary(handle: (request: Uint8Array, call: UnaryCall) => Uint8Array | un
 /** A scratch that a large answer has made larger than this is given back. */
 const SCRATCH_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Requests that wait for the writer are copied into slabs of so many bytes. */
+const KEPT_SLAB_BYTES = 256 * 1024;
+
 class KvHandlers {
   private readonly reader = new Reader();
   private readonly scratch = new Writer(64 * 1024);
+  private readonly kept = new Writer(KEPT_SLAB_BYTES);
   private readonly store: KvStore;
   private readonly header: HeaderCodec;
   private readonly maxRequestBytes: number;
@@ -85,7 +89,7 @@ class KvHandlers {
   }
 
   put(bytes: Uint8Array, call: UnaryCall): undefined {
-    const request = readPutRequest(this.reader.reset(bytes));
+    const request = readPutRequest(this.reader.reset(this.keep(bytes)));
     checkPut(request);
     checkSize(bytes.length, this.maxRequestBytes);
     this.store.put(request).then((result) => call.answer(this.putResponse(result)), failing(call));
@@ -99,7 +103,7 @@ class KvHandlers {
   }
 
   txn(bytes: Uint8Array, call: UnaryCall): Uint8Array | undefined {
-    const request = readTxnRequest(this.reader.reset(bytes));
+    const request = readTxnRequest(this.reader.reset(this.keep(bytes)));
     checkTxn(request, this.maxTxnOps);
     if (!isReadOnly(request)) checkSize(bytes.length, this.maxRequestBytes);
     const result = this.store.txn(request);
@@ -114,6 +118,12 @@ class KvHandlers {
       this.header.write(this.begin(), head);
       call.answer(this.scratch.view());
     }, failing(call));
+  }
+
+  /** A request's bytes are the wire's again when the handler returns, but its values wait in the store's queue. */
+  private keep(bytes: Uint8Array): Uint8Array {
+    this.kept.raw(bytes);
+    return this.kept.take();
   }
 
   private begin(): Writer {
