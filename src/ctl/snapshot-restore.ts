@@ -1,15 +1,12 @@
-import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import { formatBytes } from '../base/byte-size.ts';
 import { type Command, ExitCode, type Invocation } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import { flag, option } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { logFor } from '../log/engines.ts';
 import { parseSqliteUrl } from '../log/sqlite/options.ts';
+import { restoreSqlite } from '../log/sqlite/restore.ts';
 import { STORE_LOCATION, storeUrlOf } from '../server/store-location.ts';
-import { openSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
 
 const OPTIONS = {
   ...STORE_LOCATION,
@@ -40,61 +37,42 @@ async function restore(
   { options, operands }: Invocation<typeof OPTIONS>,
   print: (line: string) => void,
 ): Promise<number> {
-  const path = operands[0] ?? '';
+  const snapshotFile = operands[0] ?? '';
   const storeUrl = storeUrlOf(options);
   if (!storeUrl.startsWith('sqlite:')) throw new UsageError(`--store: "${storeUrl}" is not a sqlite: URL`);
   const { file } = parseSqliteUrl(storeUrl);
-  for (const taken of [file, `${file}-wal`]) {
-    if (existsSync(taken)) throw new Failure(`${taken} is there already: choose another --data-dir, or move it away`);
+  const kind = await kindOf(snapshotFile);
+  if (kind === 'etcd') throw new Failure(`${snapshotFile} is a snapshot of etcd itself; kedge restores its own only`);
+  if (kind === 'other') throw new Failure(`${snapshotFile} is not a snapshot: it does not begin as a SQLite file does`);
+  if (kind === 'without digest' && !options.skipHashCheck) {
+    throw new Failure(
+      `${snapshotFile} has no digest: it was cut short, or is a plain copy of a store (--skip-hash-check takes it)`,
+    );
   }
-  const snapshot = await openSnapshotFile(path);
-  try {
-    if (!snapshot.hasDigest && !options.skipHashCheck) {
-      throw new Failure(
-        `${path} has no digest: it was cut short, or is a plain copy of a store (--skip-hash-check takes it)`,
-      );
-    }
-    await writeStore(snapshot, file);
-  } finally {
-    await snapshot.close();
-  }
-  const { head, rows } = await examine(storeUrl, file);
-  print(`restored ${path} to ${file}: revision ${head}, ${rows} rows, ${formatBytes(snapshot.bytes)}`);
+  const { revision, bytes } = await restoreSqlite({ snapshotFile, to: file });
+  print(`restored ${snapshotFile} to ${file}: revision ${revision}, ${formatBytes(bytes)}`);
   return ExitCode.ok;
 }
 
-/** Under another name first: whatever happens meanwhile, there is never half a store under its own. */
-async function writeStore(snapshot: SnapshotFile, file: string): Promise<void> {
-  const draft = `${file}.restoring`;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  try {
-    const handle = await open(draft, 'w', 0o600);
-    try {
-      for await (const chunk of snapshot.chunks()) await handle.write(chunk);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, file);
-    const folder = await open(dirname(file), 'r');
-    await folder.sync();
-    await folder.close();
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
-}
+const SQLITE_MAGIC = 'SQLite format 3\0';
+/** bbolt's, little-endian, in each of its meta pages. */
+const BBOLT_MAGIC = 0xed0cdaed;
+/** Pages are multiples of 512 bytes, so 32 left over are a digest: etcdutl's way to tell. */
+const PAGE_BYTES_MIN = 512;
+const DIGEST_BYTES = 32;
 
-/** Opens the restored store as serve would, and looks at all of it. What does not open does not stay. */
-async function examine(storeUrl: string, file: string): Promise<{ readonly head: number; readonly rows: number }> {
-  const checked = storeUrl.includes('check=') ? storeUrl : `${storeUrl}${storeUrl.includes('?') ? '&' : '?'}check=full`;
-  const log = logFor(checked);
+/** Told from size and first bytes: what a person mixes up most easily deserves an answer of its own. */
+async function kindOf(path: string): Promise<'with digest' | 'without digest' | 'etcd' | 'other'> {
+  const handle = await open(path, 'r').catch((error: Error) => {
+    throw new Failure(`cannot read ${path}: ${error.message}`, { cause: error });
+  });
   try {
-    return await log.open();
-  } catch (error) {
-    for (const left of [file, `${file}-wal`, `${file}-shm`]) await rm(left, { force: true });
-    throw error;
+    const head = Buffer.alloc(32);
+    await handle.read(head, 0, head.length, 0);
+    if (head.readUInt32LE(16) === BBOLT_MAGIC) return 'etcd';
+    if (head.toString('latin1', 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC) return 'other';
+    return (await handle.stat()).size % PAGE_BYTES_MIN === DIGEST_BYTES ? 'with digest' : 'without digest';
   } finally {
-    await log.close();
+    await handle.close();
   }
 }

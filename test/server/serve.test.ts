@@ -180,11 +180,12 @@ describe.skipIf(!mustHave('3.5'))('with etcdctl', () => {
     const copy = await start({ dataDir });
     expect(await etcdctl(copy, 'get', '', '--prefix', '-w', 'json')).toBe(before);
     await etcdctl(copy, 'put', 'more', 'x');
+    await copy.stop();
 
     // Never over a store that is there.
     expect(await kedge('snapshot', 'restore', backup, '--data-dir', dataDir)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('is already there'),
     });
   });
 
