@@ -4,13 +4,13 @@ import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
 
 /*
- * What the main thread asks of the threads, and what they answer. Every call is one message and one answer,
+ * What the main thread asks of the two threads, and what they answer. Every call is one message and one answer,
  * matched by id; a thread works on one call at a time, in order.
  */
 
 /** What a thread is started with. */
 export interface ThreadStart {
-  readonly role: 'writer' | 'reader' | 'checkpointer';
+  readonly role: 'writer' | 'reader';
   readonly options: SqliteOptions;
   /** One shared word, raised and rung after each message to the thread. */
   readonly bell: Int32Array<SharedArrayBuffer>;
@@ -25,26 +25,19 @@ export interface PackedRows {
 /** The writer thread's calls: name → [arguments, answer]. */
 export interface WriterCalls {
   open: [undefined, LogState];
-  /** undefined: committed. `walIsLong`: committed, and it is time for a checkpoint. */
-  append: [AppendCall, { readonly moved: Revision } | { readonly walIsLong: true } | undefined];
+  /** undefined: committed. */
+  append: [AppendCall, { readonly moved: Revision } | undefined];
   compact: [number, undefined];
   sweep: [Float64Array<ArrayBuffer>, undefined];
   vacuum: [number, number];
   defragment: [undefined, undefined];
   alarm: [{ readonly kind: AlarmKind; readonly raised: boolean }, undefined];
-  finishCheckpoint: [undefined, undefined];
   close: [undefined, undefined];
 }
 
 export interface AppendCall extends PackedRows {
   readonly expectedHead: number;
   readonly leases: readonly LeaseChange[] | undefined;
-}
-
-/** The checkpointer thread's calls. */
-export interface CheckpointerCalls {
-  copy: [undefined, undefined];
-  close: [undefined, undefined];
 }
 
 /** The reader thread's calls. */

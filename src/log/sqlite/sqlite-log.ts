@@ -2,7 +2,6 @@ import { invariant } from '../../base/invariant.ts';
 import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from '../../mvcc/log.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { AlarmKind, Change, ChangeHead, Position, Revision } from '../../mvcc/types.ts';
-import { Checkpointer } from './checkpointer.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { SqliteOptions } from './options.ts';
 import { PackedBatch, packChanges, packPositions } from './packed-batch.ts';
@@ -11,13 +10,12 @@ import { type OpenSnapshot, removeLeftSnapshots, takeSnapshot } from './snapshot
 import { ThreadClient } from './thread-client.ts';
 
 /*
- * The embedded engine: one SQLite file, a thread that writes and one that reads.
+ * The embedded engine: one SQLite file, two threads.
  *
  *   main thread                      writer thread                     the file
  *   append ── packed batch ────────▶ BEGIN IMMEDIATE … COMMIT ───────▶ kedge.db-wal ──▶ kedge.db
  *   rows, changes, head, size ─────▶ reader thread ◀──────────────────┘ (readers never wait for the writer)
  *   snapshot ──────────────────────▶ a thread for its while: VACUUM INTO
- *   (every 8 MiB of log) ──────────▶ checkpointer thread ─────────────▶ kedge.db-wal ──▶ kedge.db
  *
  * The main thread packs and unpacks and never touches the file: no request waits for a disk. Commits are durable
  * when they are answered (synchronous=FULL). The lock is held by the process, not by a thread.
@@ -34,7 +32,6 @@ export class SqliteLog implements Log {
   #lock: Lock | undefined;
   #writer: ThreadClient<WriterCalls> | undefined;
   #reader: ThreadClient<ReaderCalls> | undefined;
-  #checkpointer: Checkpointer | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteOptions) {
@@ -51,7 +48,6 @@ export class SqliteLog implements Log {
       this.#writer = new ThreadClient<WriterCalls>({ role: 'writer', options: this.#options });
       this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options });
       // The reader opens the file when it is first asked, which is after the writer has made and checked it.
-      this.#checkpointer = new Checkpointer(this.#options, this.#writer);
       const state = await this.#writer.call('open', undefined);
       await this.#reader.call('open', undefined);
       return state;
@@ -83,11 +79,8 @@ export class SqliteLog implements Log {
       buffer,
       leases: batch.leases.length === 0 ? undefined : batch.leases,
     };
-    const answer = await this.#forWriting().call('append', call, [buffer]);
-    if (answer === undefined) return COMMITTED;
-    if ('moved' in answer) return { kind: 'moved', head: answer.moved };
-    if (this.#closing === undefined) this.#checkpointer?.start();
-    return COMMITTED;
+    const lost = await this.#forWriting().call('append', call, [buffer]);
+    return lost === undefined ? COMMITTED : { kind: 'moved', head: lost.moved };
   }
 
   async head(): Promise<Revision> {
@@ -149,7 +142,6 @@ export class SqliteLog implements Log {
       await Promise.all(this.#taking);
       for (const snapshot of this.#snapshots) await snapshot.close();
       // The writer goes last: the last connection brings the write-ahead log home.
-      await this.#checkpointer?.end();
       await this.#reader?.end();
       await this.#writer?.end();
     } finally {

@@ -1,13 +1,12 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { InvariantError, invariant } from '../../base/invariant.ts';
-import { createCheckpointer } from './checkpointer.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
 import { createWriter } from './writer.ts';
 
 /*
- * The entry of the writer's, the reader's and the checkpointer's thread: takes a call, does it, answers; one after the other. Everything
+ * The entry of the writer's and the reader's thread: takes a call, does it, answers; one after the other. Everything
  * here is synchronous, so the thread has no use for an event loop: it sleeps on the bell that the caller rings after
  * each message. That wakes it some 30 µs earlier than the event loop would, and costs nothing while it sleeps.
  */
@@ -15,8 +14,6 @@ import { createWriter } from './writer.ts';
 const { role, options, bell } = workerData as ThreadStart;
 const port = parentPort;
 invariant(port !== null, 'this file is the entry of a worker thread');
-
-const CREATORS = { writer: createWriter, reader: createReader, checkpointer: createCheckpointer };
 
 type Handler = (argument: unknown) => unknown;
 let handlers: Record<string, Handler> | undefined;
@@ -35,7 +32,10 @@ for (let open = true; open; ) {
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
   try {
-    handlers ??= CREATORS[role](options) as unknown as Record<string, Handler>;
+    handlers ??= (role === 'writer' ? createWriter(options) : createReader(options)) as unknown as Record<
+      string,
+      Handler
+    >;
     const handler = handlers[call];
     invariant(handler !== undefined, `the ${role} knows no call ${call}`);
     const answer = handler(argument);

@@ -21,11 +21,6 @@ const META = `SELECT value FROM meta WHERE name = ?`;
 export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
   let session: Session | undefined;
 
-  /** About how many pages the write-ahead log has got since the last checkpoint. */
-  let walPages = 0;
-  /** Half of the mark at which the writer would have to do the checkpoint itself. */
-  const walPagesLong = options.walBytes / PAGE_BYTES / 2;
-
   /** The connection, opened anew when an error took the last one away. */
   function current(): Session {
     session ??= openSession(options);
@@ -99,21 +94,10 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
     append(call) {
       const batch = new PackedBatch(call.buffer, call.rows);
       const newHead = call.rows === 0 ? call.expectedHead : batch.records.revision(call.rows - 1);
-      const lost = commit(
+      return commit(
         (s) => append(s, call, batch),
         (s) => call.rows > 0 && s.head.get() === newHead,
       );
-      if (lost !== undefined) return lost;
-      walPages += 1 + Math.ceil(call.buffer.byteLength / PAGE_BYTES);
-      if (walPages < walPagesLong) return undefined;
-      walPages = 0;
-      return { walIsLong: true };
-    },
-
-    finishCheckpoint() {
-      current().db.pragma('wal_checkpoint(PASSIVE)');
-      walPages = 0;
-      return undefined;
     },
 
     compact(horizon) {
