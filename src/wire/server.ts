@@ -29,6 +29,8 @@ import { MethodStats, type WireStats } from './stats.ts';
 import type { WireHost } from './wire-host.ts';
 
 const SWEEP_MS = 1000;
+/** Connections waiting to be accepted: as Go asks for (the kernel's own limit caps it). */
+const BACKLOG = 4096;
 
 export interface WireServerOptions {
   readonly services: ServiceTable;
@@ -106,7 +108,7 @@ export class WireServer {
     return new Promise((resolve, reject) => {
       listener.once('error', reject);
       const where = 'path' in options ? { path: options.path } : { host: options.host, port: options.port };
-      listener.listen({ ...where, backlog: 1024 }, () => {
+      listener.listen({ ...where, backlog: BACKLOG }, () => {
         listener.off('error', reject);
         // Too many open files, say: the connection is lost, the server is not.
         listener.on('error', (error) => this.#host.logger.error('accept failed', { reason: error.message }));
