@@ -61,7 +61,12 @@ export class Compactor {
     this.#moving = moving.catch(() => undefined);
     await moving;
     this.#sweep();
-    if (physical) await this.#sweeping;
+    if (!physical) return;
+    // A sweep that was at its end when the horizon moved may have missed it.
+    do {
+      this.#sweep();
+      await this.#sweeping;
+    } while (!this.#stopped && this.#parts.index.hasSuperseded(revision));
   }
 
   /** No row is swept until the returned function is called. For whoever reads rows below the horizon in steps. */
@@ -99,11 +104,22 @@ export class Compactor {
   }
 
   #sweep(): void {
-    this.#sweeping ??= this.#sweepAll().finally(() => {
-      this.#sweeping = undefined;
+    if (this.#stopped || this.#sweeping !== undefined) return;
+    this.#sweeping = this.#sweepAll().then(
+      () => {
+        this.#sweeping = undefined;
+        // The horizon may have moved at the very end.
+        if (this.#parts.index.hasSuperseded(this.#horizon)) this.#sweep();
+      },
+      (error: unknown) => {
+        this.#sweeping = undefined;
+        throw error;
+      },
+    );
+    // Whoever waits hears of it; it has been logged. A defect ends the process.
+    this.#sweeping.catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
     });
-    // Whoever waits hears of a failure; for others it is logged.
-    this.#sweeping.catch(() => undefined);
   }
 
   async #sweepAll(): Promise<void> {
@@ -161,7 +177,7 @@ export class Compactor {
   async #vacuum(): Promise<void> {
     const { log, logger } = this.#parts;
     let left = Number.POSITIVE_INFINITY;
-    while (!this.#stopped && left > 0) {
+    while (!this.#stopped && left > 0 && !this.#parts.index.hasSuperseded(this.#horizon)) {
       const beganMs = this.#parts.clock.monotonicMs();
       try {
         const now = await log.vacuum(this.#limits.vacuumBytes);
