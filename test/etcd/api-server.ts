@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { HealthService } from '../../src/etcd/health.ts';
 import { OpenStreams } from '../../src/etcd/open-streams.ts';
 import { type EtcdServicesOptions, etcdServices } from '../../src/etcd/services.ts';
+import type { Log } from '../../src/mvcc/log.ts';
 import { MemoryLog } from '../../src/mvcc/memory-log.ts';
 import { Store } from '../../src/mvcc/store.ts';
 import { defaultWireLimits } from '../../src/wire/limits.ts';
@@ -13,9 +14,9 @@ import { EtcdClient } from '../support/client.ts';
 
 export const MIB = 1024 * 1024;
 
-/** The whole API as it ships, on a real wire, over a real store whose log is in memory. */
+/** The whole API as it ships, on a real wire, over a real store. Its log is in memory unless another is given. */
 export class ApiServer {
-  readonly store = new Store({ log: new MemoryLog(), clock: systemClock, random: Math.random, logger: silentLogger });
+  readonly store: Store;
   readonly health = new HealthService();
   readonly openStreams = new OpenStreams();
   readonly handlerErrors: unknown[] = [];
@@ -24,8 +25,9 @@ export class ApiServer {
   #wire: WireServer | undefined;
   port = 0;
 
-  constructor(options: Partial<EtcdServicesOptions> = {}) {
+  constructor(options: Partial<EtcdServicesOptions> = {}, log: Log = new MemoryLog()) {
     this.#options = options;
+    this.store = new Store({ log, clock: systemClock, random: Math.random, logger: silentLogger });
   }
 
   async start(): Promise<this> {
