@@ -9,6 +9,7 @@ export class Http1 {
   readonly #limits: WireLimits;
   readonly #handler: HttpHandler;
   readonly #onError: (path: string, error: unknown) => void;
+  #isDraining = false;
 
   constructor(handler: HttpHandler, limits: WireLimits, onError: (path: string, error: unknown) => void) {
     this.#handler = handler;
@@ -34,6 +35,7 @@ export class Http1 {
 
   /** Lets requests under way finish and closes idle connections. */
   drain(): void {
+    this.#isDraining = true;
     this.#server.close();
     this.#server.closeIdleConnections();
   }
@@ -78,6 +80,8 @@ export class Http1 {
         body,
       });
       const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body, 'utf8') : answer.body;
+      // Else a client that keeps its connection would keep the drain waiting.
+      if (this.#isDraining) response.setHeader('connection', 'close');
       response.writeHead(answer.status, { ...answer.headers, 'content-length': bytes.length });
       response.end(bytes);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { ErrorCode, Flag, FrameType } from '../../src/wire/frames.ts';
 import { frame, message, RawClient, request, requestHeaders } from './raw-client.ts';
@@ -56,6 +56,25 @@ describe('drain', () => {
       httpRequest({ port: rig.port, host: '127.0.0.1' }).on('error', resolve).end();
     });
     expect(refused).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('a kept HTTP/1.1 connection closes after the answer under way', async () => {
+    const rig = await startRig();
+    const agent = new Agent({ keepAlive: true });
+    const response = new Promise<string | undefined>((resolve, reject) => {
+      const asked = httpRequest({ port: rig.port, host: '127.0.0.1', path: '/slow', agent }, (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.headers.connection));
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+    await until(() => rig.events.includes('slow'));
+    const drained = rig.server.drain(60_000);
+    rig.release();
+    expect(await response).toBe('close');
+    await drained;
+    agent.destroy();
   });
 
   it('a client that does not answer the ping is not waited for', async () => {

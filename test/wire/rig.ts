@@ -21,7 +21,7 @@ export interface Rig {
   readonly parked: UnaryCall[];
   /** Calls of /test.Echo/Source, in order. */
   readonly sources: StreamCall[];
-  /** Lets /test.Echo/Hold take its next message. */
+  /** Lets /test.Echo/Hold take its next message, or /slow answer. */
   release(): void;
   close(): Promise<void>;
 }
@@ -138,7 +138,12 @@ export async function startRig(limits: Partial<WireLimits> = {}, more: ServiceTa
   const stats = new WireStats(services);
   const server = new WireServer({
     services,
-    http: answerHttp,
+    http: async (request) => {
+      if (request.path !== '/slow') return answerHttp(request);
+      events.push('slow');
+      await new Promise<void>((resolve) => holds.push(resolve));
+      return { status: 200, headers: {}, body: 'at last' };
+    },
     limits: { ...defaultWireLimits, ...limits },
     clock: systemClock,
     logger: silentLogger,
