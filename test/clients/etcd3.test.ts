@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { type Etcd3 as Client, Etcd3, EtcdLockFailedError } from 'etcd3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { EtcdClient } from '../support/client.ts';
+import { freePort } from '../support/ports.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { startSubject } from '../support/subject.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 /** The npm package etcd3, which many Node programs use: its features by their names. */
 describe('etcd3', () => {
@@ -135,16 +139,29 @@ describe('etcd3', () => {
   });
 
   test('a watcher goes on where it was when the server has been away', async () => {
-    const watcher = await client.watch().key('again').create();
+    const dataDir = join(temporaryFolder('etcd3'), 'data');
+    const port = await freePort();
+    let own = await startSubject({ dataDir, port });
+    const watching = new Etcd3({ hosts: `http://${own.endpoint}` });
+    const watcher = await watching.watch().key('again').create();
     const values: string[] = [];
     watcher.on('put', (kv) => values.push(kv.value.toString()));
-    await client.put('again').value('1');
-    await client.maintenance.status();
-    while (values.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
-    await client.put('again').value('2');
-    while (values.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(values).toEqual(['1', '2']);
-    await watcher.cancel();
+    const seen = async (count: number) => {
+      while (values.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    await watching.put('again').value('1');
+    await seen(1);
+    await own.kill();
+    own = await startSubject({ dataDir, port });
+    // Written before the watcher is back: it must start where it was.
+    const writing = new EtcdClient(own.endpoint);
+    for (const value of ['2', '3'])
+      await writing.call('KV/Put', { key: Buffer.from('again'), value: Buffer.from(value) });
+    await seen(3);
+    expect(values).toEqual(['1', '2', '3']);
+    writing.close();
+    watching.close();
+    await own.kill();
   });
 
   test('maintenance and cluster', async () => {
