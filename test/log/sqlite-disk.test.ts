@@ -16,7 +16,7 @@ function mayMount(): boolean {
   }
 }
 
-describe('a disk that refuses', () => {
+describe('a disk that refuses', { timeout: 180_000 }, () => {
   let folder = '';
   let appender: Appender | undefined;
   beforeEach(async () => {

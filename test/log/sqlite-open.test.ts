@@ -9,7 +9,7 @@ import type { Log } from '../../src/mvcc/log.ts';
 import { put } from '../contract/changes.ts';
 import { Appender } from './child.ts';
 
-describe('opening an SQLite store', () => {
+describe('opening an SQLite store', { timeout: 180_000 }, () => {
   let folder = '';
   let file = '';
   let url = '';
