@@ -68,8 +68,9 @@ export class Alarms {
   }
 
   private async activate(kind: AlarmKind, memberId: bigint): Promise<readonly Alarm[]> {
-    await this.store.raiseAlarm(kind);
+    // Asked before: once it is raised, an alarm without a name counts as the member's own.
     const members = this.membersOf(kind);
+    await this.store.raiseAlarm(kind);
     if (members.size >= MEMBERS_MAX) memberId = this.header.memberId;
     members.add(memberId);
     this.members.set(kind, members);

@@ -60,6 +60,11 @@ describe('Maintenance', () => {
     expect(await refused(client.call('KV/Put', { key: bytes('a') }))).toBe(
       'RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded',
     );
+    const corrupt = { memberID: '7', alarm: 'CORRUPT' };
+    expect(await alarm('ACTIVATE', 7, 'CORRUPT')).toEqual([corrupt]);
+    expect(await alarm('GET', 0, 'NONE')).toEqual([own, corrupt]);
+    expect(await alarm('DEACTIVATE', self(), 'CORRUPT')).toEqual([]);
+    expect(await alarm('DEACTIVATE', 7, 'CORRUPT')).toEqual([corrupt]);
     const other = { memberID: '5', alarm: 'NOSPACE' };
     expect(await alarm('ACTIVATE', 5, 'NOSPACE')).toEqual([other]);
     expect(await alarm('DEACTIVATE', self(), 'NOSPACE')).toEqual([own]);
