@@ -45,8 +45,13 @@ export class HeaderReader {
     return block;
   }
 
-  /** Name, value, name, value, … Throws HpackError. */
-  decodeFields(buffer: Buffer, from: number, to: number): string[] {
+  /** Decodes a block that is no request's head; false: malformed, for trailers hold no pseudo-headers. Throws HpackError. */
+  decodeTrailers(buffer: Buffer, from: number, to: number): boolean {
+    const fields = this.#decodeFields(buffer, from, to);
+    return this.#decoder.isWellFormed && !fields.some((name, i) => i % 2 === 0 && name.startsWith(':'));
+  }
+
+  #decodeFields(buffer: Buffer, from: number, to: number): string[] {
     const fields: string[] = [];
     this.#decoder.decode(buffer, from, to, this.#limits.headerListBytesMax, fields);
     return fields;
@@ -57,9 +62,9 @@ export class HeaderReader {
     const version = this.#decoder.table.version;
     const known = this.#heads.find(buffer, from, to, version);
     if (known !== undefined) return known;
-    const fields = this.decodeFields(buffer, from, to);
+    const fields = this.#decodeFields(buffer, from, to);
     const tooLarge = this.#decoder.listBytes > this.#limits.headerListBytesMax;
-    const head = new RequestHead(fields, tooLarge, this.#methods);
+    const head = new RequestHead(fields, tooLarge, this.#decoder.isWellFormed, this.#methods);
     if (this.#decoder.table.version === version) this.#heads.add(buffer, from, to, version, head);
     return head;
   }

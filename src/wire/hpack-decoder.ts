@@ -1,3 +1,4 @@
+import { isFieldName, isFieldValue } from './field-syntax.ts';
 import { DYNAMIC_INDEX_MIN, DynamicTable, ENTRY_OVERHEAD_BYTES, STATIC_NAMES, STATIC_VALUES } from './hpack-table.ts';
 import { huffmanDecode } from './huffman.ts';
 
@@ -19,6 +20,8 @@ export class HpackDecoder {
   readonly table = new DynamicTable(HEADER_TABLE_BYTES);
   /** Size of the last list as RFC 9113 (section 6.5.2) counts it; above the limit its fields are incomplete. */
   listBytes = 0;
+  /** Whether all names and values of the last list are as field-syntax.ts says. Looked at once per literal. */
+  isWellFormed = true;
   #at = 0;
 
   /**
@@ -29,6 +32,7 @@ export class HpackDecoder {
   decode(buffer: Buffer, from: number, to: number, listBytesMax: number, fields: string[]): void {
     this.#at = from;
     this.listBytes = 0;
+    this.isWellFormed = true;
     let first = true;
     while (this.#at < to) {
       const byte = buffer[this.#at] as number;
@@ -46,12 +50,16 @@ export class HpackDecoder {
         const index = this.#integer(buffer, to, 0x7f);
         name = this.#name(index);
         value = this.#value(index);
+        if (index >= DYNAMIC_INDEX_MIN && !this.table.isWellFormed(index - DYNAMIC_INDEX_MIN))
+          this.isWellFormed = false;
       } else {
         const indexing = byte >= 0x40;
         const index = this.#integer(buffer, to, indexing ? 0x3f : 0x0f);
         name = index === 0 ? this.#string(buffer, to) : this.#name(index);
         value = this.#string(buffer, to);
-        if (indexing) this.table.insert(name, value);
+        const isWellFormed = isFieldName(name) && isFieldValue(value);
+        if (!isWellFormed) this.isWellFormed = false;
+        if (indexing) this.table.insert(name, value, isWellFormed);
       }
       this.listBytes += name.length + value.length + ENTRY_OVERHEAD_BYTES;
       if (this.listBytes <= listBytesMax) fields.push(name, value);

@@ -39,6 +39,7 @@ export class DynamicTable {
   // A ring, made when first needed: most connections never have an entry.
   #names: string[] = [];
   #values: string[] = [];
+  #wellFormed: boolean[] = [];
   #newest = 0;
 
   constructor(bytesMax: number) {
@@ -54,7 +55,12 @@ export class DynamicTable {
     return index < this.length ? this.#values[this.#slot(index)] : undefined;
   }
 
-  insert(name: string, value: string): void {
+  /** Whether name and value were found in order when inserted, so that no reference needs to look again. */
+  isWellFormed(index: number): boolean {
+    return index < this.length && this.#wellFormed[this.#slot(index)] === true;
+  }
+
+  insert(name: string, value: string, isWellFormed: boolean): void {
     this.version++;
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES;
     this.#evict(this.bytesMax - bytes);
@@ -63,6 +69,7 @@ export class DynamicTable {
     this.#newest = (this.#newest + 1) % this.#names.length;
     this.#names[this.#newest] = name;
     this.#values[this.#newest] = value;
+    this.#wellFormed[this.#newest] = isWellFormed;
     this.length++;
     this.bytes += bytes;
   }
@@ -95,12 +102,15 @@ export class DynamicTable {
     const size = Math.max(8, this.#names.length * 2);
     const names = new Array<string>(size).fill('');
     const values = new Array<string>(size).fill('');
+    const wellFormed = new Array<boolean>(size).fill(false);
     for (let index = 0; index < this.length; index++) {
       names[this.length - 1 - index] = this.#names[this.#slot(index)] as string;
       values[this.length - 1 - index] = this.#values[this.#slot(index)] as string;
+      wellFormed[this.length - 1 - index] = this.isWellFormed(index);
     }
     this.#names = names;
     this.#values = values;
+    this.#wellFormed = wellFormed;
     this.#newest = this.length === 0 ? size - 1 : this.length - 1;
   }
 }

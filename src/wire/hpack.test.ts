@@ -196,3 +196,24 @@ describe('Huffman', () => {
     }
   });
 });
+
+describe('field syntax', () => {
+  it('is judged at the literal and remembered by the table', () => {
+    const decoder = new HpackDecoder();
+    decode(decoder, encodeIndexedLiteral('good', 'value').toString('hex'));
+    expect(decoder.isWellFormed).toBe(true);
+    decode(decoder, encodeIndexedLiteral('bad', 'va\nlue').toString('hex'));
+    expect(decoder.isWellFormed).toBe(false);
+    // bf: good, be: bad.
+    decode(decoder, 'bf');
+    expect(decoder.isWellFormed).toBe(true);
+    decode(decoder, 'bebf');
+    expect(decoder.isWellFormed).toBe(false);
+    // The table grows: what it remembers moves along.
+    for (let i = 0; i < 20; i++) decode(decoder, encodeIndexedLiteral(`x${i}`, 'y').toString('hex'));
+    decode(decoder, (0x80 | (62 + 20)).toString(16));
+    expect(decoder.isWellFormed).toBe(false);
+    decode(decoder, (0x80 | (62 + 21)).toString(16));
+    expect(decoder.isWellFormed).toBe(true);
+  });
+});

@@ -13,7 +13,7 @@ import { GrpcCall } from './grpc-call.ts';
 import { HeaderReader } from './header-reader.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { refusalOf } from './refusal.ts';
-import { areTrailersValid, type RequestHead } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
 import { ResetMemory } from './reset-memory.ts';
 import type { Stream } from './stream.ts';
 
@@ -222,21 +222,21 @@ export class StreamTable {
   #onBlock(buffer: Buffer, from: number, to: number, id: number, end: boolean): void {
     const stream = this.#streams.get(id);
     if (stream !== undefined) {
-      this.#onTrailers(stream, this.#headers.decodeFields(buffer, from, to), end);
+      this.#onTrailers(stream, this.#headers.decodeTrailers(buffer, from, to), end);
     } else if (id > this.#lastStreamId) {
       this.#lastStreamId = id;
       const head = this.#headers.decodeHead(buffer, from, to);
       if (id <= this.#drainedAtId) this.#openStream(id, head, end);
     } else if (this.#isForgiven(id)) {
-      this.#headers.decodeFields(buffer, from, to);
+      this.#headers.decodeTrailers(buffer, from, to);
     } else {
       this.#connection.fail(ErrorCode.streamClosed, 'HEADERS on a closed stream');
     }
   }
 
-  #onTrailers(stream: Stream, fields: readonly string[], end: boolean): void {
+  #onTrailers(stream: Stream, areValid: boolean, end: boolean): void {
     if (stream.remoteEnded) this.#reset(stream, ErrorCode.streamClosed);
-    else if (!end || !areTrailersValid(fields)) this.#reset(stream, ErrorCode.protocolError);
+    else if (!end || !areValid) this.#reset(stream, ErrorCode.protocolError);
     else if (this.#endRemote(stream)) stream.onData(NOTHING, 0, 0, true);
   }
 

@@ -1,10 +1,15 @@
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
 
 /** `grpc-timeout` (at most eight digits and a unit) in milliseconds, fractional; undefined: malformed. */
 export function parseTimeoutMs(text: string): number | undefined {
-  const match = TIMEOUT.exec(text);
-  if (match === null) return undefined;
-  const [, digits = '', unit = ''] = match;
-  return Number(digits) * (UNIT_MS[unit] ?? 0);
+  const unitMs = UNIT_MS[text.charAt(text.length - 1)];
+  const digits = text.length - 1;
+  if (unitMs === undefined || digits < 1 || digits > 8) return undefined;
+  let value = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value * unitMs;
 }
