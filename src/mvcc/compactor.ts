@@ -147,7 +147,7 @@ export class Compactor {
     const rows: Position[] = [];
     index.takeSuperseded(this.#horizon, this.#sliceRows, rows);
     stats.indexSweepMs.observe(clock.monotonicMs() - beganMs);
-    stats.compactionLag.value = index.supersededRows;
+    stats.compactionLag.value = index.revisionsBehind(this.#horizon);
     for (let failures = 0; rows.length > 0; failures += 1) {
       try {
         await log.sweep(rows);

@@ -157,7 +157,9 @@ export class Draft implements KeyView {
         if (version !== undefined) versions.push(version);
       }
     };
-    for (const version of this.#index.versionsIn(key, end, this.#base, 0)) {
+    // The draft can take out or stand in for no more of the index's than it has keys itself.
+    const indexLimit = limit === 0 ? 0 : limit + own.length;
+    for (const version of this.#index.versionsIn(key, end, this.#base, indexLimit)) {
       takeOwn(version.key);
       if (own[i] !== version.key) versions.push(version);
     }

@@ -60,7 +60,7 @@ export class KeyEntry implements KeyVersion {
 
   /** Puts the present version into the history, before the fields take the next one. */
   supersede(): void {
-    this.history ??= new KeyHistory();
-    this.history.push(this.revision, this.sub, this.createRevision, this.version, this.lease);
+    if (this.history === undefined) this.history = new KeyHistory(this);
+    else this.history.push(this);
   }
 }

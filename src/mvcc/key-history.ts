@@ -17,23 +17,28 @@ const WIDTH = 4;
  * Reads search from the end, compaction takes from the front.
  */
 export class KeyHistory {
-  #numbers: number[] = [];
-  /** One for each version from the first on, once a version had a lease; else empty. */
-  #leases: LeaseId[] = [];
+  #numbers: number[];
+  /** One for each version from the first on, once a version had a lease. */
+  #leases: LeaseId[] | undefined = undefined;
   /** Versions already taken from the front. */
   #taken = 0;
+
+  /** Most keys are superseded once between two compactions: an array of just that version to begin with. */
+  constructor(first: KeyVersion) {
+    this.#numbers = [first.revision, first.sub, first.createRevision, first.version];
+    if (first.lease !== NO_LEASE) this.#leases = [first.lease];
+  }
 
   get size(): number {
     return this.#numbers.length / WIDTH - this.#taken;
   }
 
-  push(revision: Revision, sub: number, createRevision: Revision, version: number, lease: LeaseId): void {
-    const count = this.#numbers.length / WIDTH;
-    this.#numbers.push(revision, sub, createRevision, version);
-    if (lease !== NO_LEASE || this.#leases.length > 0) {
-      while (this.#leases.length < count) this.#leases.push(NO_LEASE);
-      this.#leases.push(lease);
+  push(next: KeyVersion): void {
+    if (next.lease !== NO_LEASE || this.#leases !== undefined) {
+      this.#leases ??= new Array<LeaseId>(this.#numbers.length / WIDTH).fill(NO_LEASE);
+      this.#leases.push(next.lease);
     }
+    this.#numbers.push(next.revision, next.sub, next.createRevision, next.version);
   }
 
   /** The place of the newest version with a revision of at most `revision`; -1 when there is none. */
@@ -77,7 +82,7 @@ export class KeyHistory {
       sub: this.#numbers[at + 1] ?? 0,
       createRevision: this.#numbers[at + 2] ?? 0,
       version: this.#numbers[at + 3] ?? 0,
-      lease: this.#leases[this.#taken + place] ?? NO_LEASE,
+      lease: this.#leases?.[this.#taken + place] ?? NO_LEASE,
     };
   }
 
@@ -86,7 +91,7 @@ export class KeyHistory {
     this.#taken += 1;
     if (this.#taken < 16 || this.#taken * 2 * WIDTH < this.#numbers.length) return;
     this.#numbers = this.#numbers.slice(this.#taken * WIDTH);
-    this.#leases = this.#leases.slice(this.#taken);
+    this.#leases = this.#leases?.slice(this.#taken);
     this.#taken = 0;
   }
 }

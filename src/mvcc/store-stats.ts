@@ -14,11 +14,11 @@ export class StoreStats {
   readonly deletes = new Counter();
   /** (etcd_mvcc_range_total) */
   readonly ranges = new Counter();
-  /** Transactions that wrote (etcd_mvcc_txn_total). */
+  /** Transactions that may write (etcd_mvcc_txn_total). */
   readonly txns = new Counter();
   /** KeyValue messages of puts (etcd_debugging_mvcc_total_put_size_in_bytes). */
   readonly putBytes = new Counter();
-  /** As last asked of the log, and grown by estimate since (etcd_mvcc_db_total_size_in_bytes). */
+  /** As last asked of the log: by status(), and as the quota needs it (etcd_mvcc_db_total_size_in_bytes). */
   readonly totalBytes = new Gauge();
   /** (etcd_mvcc_db_total_size_in_use_in_bytes) */
   readonly inUseBytes = new Gauge();

@@ -98,7 +98,7 @@ export class Store implements StoreApi {
       ...(options.leaseLimits === undefined ? {} : { limits: options.leaseLimits }),
     });
     this.#tail = new Tail(log, this.#index, this.#cache, this.#lessor, this.stats);
-    this.#quota = new Quota(log, options.quotaBytes ?? STORE_LIMITS.quotaBytes, this.stats);
+    this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
     const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon);
     this.#writer = new Writer(
@@ -351,7 +351,7 @@ export interface StoreOptions {
   readonly random: () => number;
   /** Default: silent. */
   readonly logger?: Logger;
-  /** What the log may grow to, in bytes, before NOSPACE is raised; below 0: no limit. Default 2 GiB, etcd's. */
+  /** What the log may grow to, in bytes, before NOSPACE is raised; below 0: no limit. 0 and default: 2 GiB, etcd's. */
   readonly quotaBytes?: number;
   /** Memory for values, allocated as it fills. Default 64 MiB. */
   readonly cacheBytes?: number;

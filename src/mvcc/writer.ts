@@ -188,7 +188,6 @@ export class Writer {
       return 'applied';
     }
     tail.apply(changes, draft.revision, leases, leaseMarks);
-    if (changes.length > 0) stats.txns.value += 1;
     return 'applied';
   }
 
@@ -234,6 +233,7 @@ export class Writer {
     for (const queued of batch) {
       if (queued.error !== undefined) queued.reject(queued.error);
       else if (queued.result !== undefined) {
+        if (queued.request.kind === 'txn') this.#parts.stats.txns.value += 1;
         if (queued.missing.length === 0) queued.resolve(queued.result);
         else void this.#answerLater(queued, queued.result);
       }

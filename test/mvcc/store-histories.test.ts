@@ -19,7 +19,7 @@ describe('random histories: the store answers as the model does', () => {
       }),
       { seed, numRuns: 150 },
     );
-  });
+  }, 180_000);
 
   it('over the memory log, everything cached', async () => {
     await fc.assert(
@@ -29,7 +29,7 @@ describe('random histories: the store answers as the model does', () => {
       }),
       { seed: seed + 1, numRuns: 150 },
     );
-  });
+  }, 180_000);
 
   it('over SQLite, with the same HashKV as over the memory log', async () => {
     const folder = temporaryFolder('mvcc');
