@@ -5,7 +5,7 @@ import { EtcdClient } from '../support/client.ts';
 import { freePort } from '../support/ports.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { startSubject } from '../support/subject.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 
 /** The npm package etcd3, which many Node programs use: its features by their names. */
 describe('etcd3', () => {
@@ -139,7 +139,8 @@ describe('etcd3', () => {
   });
 
   test('a watcher goes on where it was when the server has been away', async () => {
-    const dataDir = join(temporaryFolder('etcd3'), 'data');
+    const folder = temporaryFolder('etcd3');
+    const dataDir = join(folder, 'data');
     const port = await freePort();
     let own = await startSubject({ dataDir, port });
     const watching = new Etcd3({ hosts: `http://${own.endpoint}` });
@@ -162,6 +163,7 @@ describe('etcd3', () => {
     writing.close();
     watching.close();
     await own.kill();
+    removeFolder(folder);
   });
 
   test('maintenance and cluster', async () => {

@@ -5,7 +5,7 @@ import { EtcdClient } from '../support/client.ts';
 import { type EtcdVersion, mustHave, startEtcd } from '../support/etcd.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { startSubject } from '../support/subject.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { Etcdctl } from './etcdctl.ts';
 
 const everything = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
@@ -139,11 +139,13 @@ describe.each<EtcdVersion>(['3.5', '3.4'])('etcdctl %s', (version) => {
 
   test('snapshot save', async () => {
     await ctl.ok('put', 'a', '1');
-    const file = join(temporaryFolder('snapshot'), 'store.snapshot');
+    const folder = temporaryFolder('snapshot');
+    const file = join(folder, 'store.snapshot');
     const said = await ctl.run(['snapshot', 'save', file]);
     expect(`${said.stdout}${said.stderr}`).toContain('saved');
     expect(said.code).toBe(0);
     expect(existsSync(file) && statSync(file).size > 0).toBe(true);
+    removeFolder(folder);
   });
 });
 

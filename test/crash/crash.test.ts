@@ -6,7 +6,7 @@ import { freePort } from '../support/ports.ts';
 import { Random, seedOf } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { startSubject } from '../support/subject.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { type Group, showEvent, WatchJournal } from './journal.ts';
 import { Load } from './load.ts';
 
@@ -19,13 +19,17 @@ const rounds = Number(process.env['KEDGE_CRASH_ROUNDS'] ?? 30);
 const everything = { key: Buffer.from('/crash/'), range_end: Buffer.from('/crash0') };
 let server: ServerProcess | undefined;
 
-afterAll(async () => server?.kill());
+const folder = temporaryFolder('crash');
+afterAll(async () => {
+  await server?.kill();
+  removeFolder(folder);
+});
 
 test(`${rounds} rounds of kill -9`, { timeout: 600_000 }, async () => {
   const seed = seedOf(7);
   console.log(`kill -9: seed ${seed}, ${rounds} rounds`);
   const random = new Random(seed);
-  const dataDir = join(temporaryFolder('crash'), 'data');
+  const dataDir = join(folder, 'data');
   const port = await freePort();
   const start = () => startSubject({ dataDir, port });
   const load = new Load(random);

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type EtcdVersion, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
 import { Random, seedOf } from '../support/random.ts';
-import { temporaryFolder } from '../support/temporary.ts';
 import { Generator } from './generator.ts';
 import { replay, runStep, shrink } from './history.ts';
 import { Side } from './side.ts';
@@ -18,14 +16,12 @@ const SHRINK_TRIES_MAX = 80;
 const stepCount = Number(process.env['KEDGE_STEPS'] ?? 1000);
 
 function kedge(): Side {
-  const dataDir = join(temporaryFolder('parity'), 'data');
-  return new Side('kedge', () => startKedge({ dataDir }), true);
+  return new Side('kedge', (dataDir) => startKedge({ dataDir }), true);
 }
 
 async function etcd(version: EtcdVersion): Promise<Side> {
-  const dataDir = join(temporaryFolder('parity'), 'data');
   const port = await freePort();
-  return new Side(`etcd ${version}`, () => startEtcd(version, { dataDir, port }), version !== '3.4');
+  return new Side(`etcd ${version}`, (dataDir) => startEtcd(version, { dataDir, port }), version !== '3.4');
 }
 
 async function pair(version: EtcdVersion): Promise<readonly [Side, Side]> {

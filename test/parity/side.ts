@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { EtcdClient, RpcError } from '../support/client.ts';
 import type { WatchRequest } from '../support/messages.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { normalForm } from './normal-form.ts';
 import type { CallStep } from './step.ts';
 import { WatchObserver } from './watch-observer.ts';
@@ -17,11 +19,13 @@ export class Side {
   private connected: EtcdClient | undefined;
   private streams = new Map<number, WatchObserver>();
 
-  /** `start` starts the server, again and again on the same data. */
-  constructor(name: string, start: () => Promise<ServerProcess>, tellsProgress: boolean) {
+  private readonly folder = temporaryFolder('parity');
+
+  /** `start` starts the server, again and again on the data in a folder of its own. */
+  constructor(name: string, start: (dataDir: string) => Promise<ServerProcess>, tellsProgress: boolean) {
     this.name = name;
     this.tellsProgress = tellsProgress;
-    this.start = start;
+    this.start = () => start(join(this.folder, 'data'));
   }
 
   async open(): Promise<void> {
@@ -35,9 +39,11 @@ export class Side {
     await this.open();
   }
 
+  /** The end: its data goes too, for an etcd takes 64 MiB and up. */
   async close(): Promise<void> {
     this.disconnect();
     await this.server?.kill();
+    removeFolder(this.folder);
   }
 
   /** What the server answers, in normal form; a refusal too. */

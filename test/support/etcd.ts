@@ -53,7 +53,8 @@ export async function startEtcd(version: EtcdVersion, options: EtcdOptions = {})
   if (program === undefined) throw new Error(`no etcd ${version}`);
   const [freeClient = 0, peer = 0] = await freePorts(2);
   const client = options.port ?? freeClient;
-  const dataDir = options.dataDir ?? join(temporaryFolder(`etcd-${version}`), 'data');
+  const ownFolder = options.dataDir === undefined ? temporaryFolder(`etcd-${version}`) : undefined;
+  const dataDir = options.dataDir ?? join(ownFolder ?? '', 'data');
   const server = new ServerProcess(
     [
       program,
@@ -71,8 +72,8 @@ export async function startEtcd(version: EtcdVersion, options: EtcdOptions = {})
       ...(options.args ?? []),
     ],
     client,
-    // The tests' own environment must not configure it.
-    { ETCD_UNSUPPORTED_ARCH: process.arch },
+    {},
+    ownFolder,
   );
   await server.ready();
   return server;

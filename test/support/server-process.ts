@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { removeFolder } from './temporary.ts';
 
 const LOG_BYTES_MAX = 64 * 1024;
 const running = new Set<ChildProcess>();
@@ -17,14 +18,23 @@ export class ServerProcess {
   private readonly closed: Promise<unknown>;
   private log = '';
 
-  constructor(command: readonly string[], port: number, environment: Readonly<Record<string, string>> = {}) {
+  /** `ownFolder` goes when the server has ended. */
+  constructor(
+    command: readonly string[],
+    port: number,
+    environment: Readonly<Record<string, string>> = {},
+    ownFolder?: string,
+  ) {
     const [program, ...args] = command;
     if (program === undefined) throw new Error('no command');
     this.port = port;
     this.command = command;
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
     running.add(this.child);
-    this.closed = once(this.child, 'close').then(() => running.delete(this.child));
+    this.closed = once(this.child, 'close').then(() => {
+      running.delete(this.child);
+      if (ownFolder !== undefined) removeFolder(ownFolder);
+    });
     this.child.once('error', (error) => this.note(String(error)));
     this.child.stdout?.on('data', (data: Buffer) => this.note(data.toString()));
     this.child.stderr?.on('data', (data: Buffer) => this.note(data.toString()));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const made: string[] = [];
 
-/** A fresh folder that vanishes when the process ends. */
+/** A fresh folder that vanishes when the process ends by itself; who fills it removes it before (removeFolder). */
 export function temporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `kedge-${name}-`));
   if (made.length === 0) process.once('exit', () => made.forEach(removeFolder));
