@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EtcdClient } from '../support/client.ts';
 import { mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import type { ServerProcess } from '../support/server-process.ts';
@@ -76,6 +77,30 @@ describe.skipIf(!mustHave('3.5'))('beside etcd 3.5', () => {
     const form = /^\{"etcdserver":"3\.\d+\.\d+","etcdcluster":"3\.\d+\.0"\}$/;
     expect((await ask(etcd, '/version')).body).toMatch(form);
     expect((await ask(kedge, '/version')).body).toMatch(form);
+  });
+
+  it.each(['NOSPACE', 'CORRUPT'])('the alarm %s shows as in etcd', async (alarm) => {
+    const other = alarm === 'NOSPACE' ? 'CORRUPT' : 'NOSPACE';
+    const raise = async (server: ServerProcess, action: string) => {
+      const client = new EtcdClient(server.endpoint);
+      await client.call('Maintenance/Alarm', { action, alarm, memberID: 0 });
+      client.close();
+    };
+    for (const server of [kedge, etcd]) await raise(server, 'ACTIVATE');
+    for (const path of [
+      '/health',
+      `/health?exclude=${alarm}`,
+      `/health?exclude=${other}`,
+      '/livez',
+      '/readyz/data_corruption',
+      '/readyz/data_corruption?verbose',
+      '/readyz?exclude=data_corruption',
+      '/readyz?exclude=serializable_read&exclude=linearizable_read&exclude=non_learner',
+    ]) {
+      expect({ path, ...(await ask(kedge, path)) }).toEqual({ path, ...(await ask(etcd, path)) });
+    }
+    for (const server of [kedge, etcd]) await raise(server, 'DEACTIVATE');
+    expect((await ask(kedge, '/health')).status).toBe(200);
   });
 
   it('metrics have the names and types that dashboards and alerts ask for', async () => {
