@@ -37,7 +37,7 @@ export class Records {
   readonly #doubles: Float64Array;
   readonly #words: Int32Array;
 
-  constructor(buffer: ArrayBuffer, length: number) {
+  constructor(buffer: ArrayBufferLike, length: number) {
     this.length = length;
     this.#doubles = new Float64Array(buffer, 0, length * DOUBLES);
     this.#words = new Int32Array(buffer, 0, length * WORDS);
@@ -59,10 +59,9 @@ export class Records {
     this.#doubles[d] = revision;
     this.#doubles[d + 1] = createRevision;
     this.#doubles[d + 2] = version;
-    if (lease !== NO_LEASE) {
-      this.#words[w + LEASE_LOW] = Number(BigInt.asIntN(32, lease));
-      this.#words[w + LEASE_HIGH] = Number(BigInt.asIntN(32, lease >> 32n));
-    }
+    // Zeros too: the buffer may have served another batch before.
+    this.#words[w + LEASE_LOW] = lease === NO_LEASE ? 0 : Number(BigInt.asIntN(32, lease));
+    this.#words[w + LEASE_HIGH] = lease === NO_LEASE ? 0 : Number(BigInt.asIntN(32, lease >> 32n));
     this.#words[w + SUB] = sub;
     this.#words[w + FLAGS] = deleted ? DELETE : 0;
     this.#words[w + KEY_BYTES] = keyBytes;
@@ -113,16 +112,18 @@ export class Records {
   }
 }
 
-/** Packs changes, keys and values included. Reads them at once. */
-export function packChanges(changes: readonly Change[]): ArrayBuffer {
+/** How long a batch of these changes is. */
+export function packedBytes(changes: readonly Change[]): number {
+  let bytes = changes.length * RECORD_BYTES;
+  for (const change of changes) bytes += change.key.length + change.value.length;
+  return bytes;
+}
+
+/** Packs changes, keys and values included, into a buffer that has room for their `packedBytes`. Reads them at once. */
+export function packChanges(changes: readonly Change[], buffer: ArrayBufferLike): void {
   let keyAt = changes.length * RECORD_BYTES;
   let valueAt = keyAt;
-  let bytes = keyAt;
-  for (const change of changes) {
-    valueAt += change.key.length;
-    bytes += change.key.length + change.value.length;
-  }
-  const buffer = new ArrayBuffer(bytes);
+  for (const change of changes) valueAt += change.key.length;
   const records = new Records(buffer, changes.length);
   const out = latin1(buffer);
   for (let i = 0; i < changes.length; i++) {
@@ -144,7 +145,6 @@ export function packChanges(changes: readonly Change[]): ArrayBuffer {
     out.set(value, valueAt);
     valueAt += value.length;
   }
-  return buffer;
 }
 
 /** Joins the parts of a batch: its rows' records (one buffer or several), all keys, all values. */
@@ -168,10 +168,10 @@ export function recordsBytes(rows: number): number {
 /** Reads a packed batch from its first row to its last. Values are views into its buffer. */
 export class PackedBatch {
   readonly records: Records;
-  readonly #buffer: ArrayBuffer;
+  readonly #buffer: ArrayBufferLike;
   readonly #bytes: Latin1Buffer;
 
-  constructor(buffer: ArrayBuffer, rows: number) {
+  constructor(buffer: ArrayBufferLike, rows: number) {
     this.records = new Records(buffer, rows);
     this.#buffer = buffer;
     this.#bytes = latin1(buffer);
@@ -278,6 +278,6 @@ interface Latin1Buffer extends Buffer {
   latin1Write(text: string, at: number, length: number): number;
 }
 
-function latin1(buffer: ArrayBuffer): Latin1Buffer {
+function latin1(buffer: ArrayBufferLike): Latin1Buffer {
   return Buffer.from(buffer) as unknown as Latin1Buffer;
 }

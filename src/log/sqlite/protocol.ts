@@ -1,5 +1,6 @@
 import type { LogSize, LogState } from '../../mvcc/log.ts';
 import type { AlarmKind, LeaseChange, Revision } from '../../mvcc/types.ts';
+import type { SharedSlot } from './append-slot.ts';
 import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
 
@@ -14,12 +15,22 @@ export interface ThreadStart {
   readonly options: SqliteOptions;
   /** One shared word, raised and rung after each message to the thread. */
   readonly bell: Int32Array<SharedArrayBuffer>;
+  /** The writer's way for small appends. */
+  readonly slot: SharedSlot | undefined;
 }
 
 /** Rows as PackedBatch reads them. */
 export interface PackedRows {
   readonly rows: number;
   readonly buffer: ArrayBuffer;
+}
+
+/** An append as the writer takes it, wherever its rows lie. */
+export interface PackedAppend {
+  readonly rows: number;
+  readonly buffer: ArrayBufferLike;
+  readonly expectedHead: number;
+  readonly leases: readonly LeaseChange[] | undefined;
 }
 
 /** The writer thread's calls: name → [arguments, answer]. */
@@ -35,9 +46,8 @@ export interface WriterCalls {
   close: [undefined, undefined];
 }
 
-export interface AppendCall extends PackedRows {
-  readonly expectedHead: number;
-  readonly leases: readonly LeaseChange[] | undefined;
+export interface AppendCall extends PackedAppend {
+  readonly buffer: ArrayBuffer;
 }
 
 /** The reader thread's calls. */

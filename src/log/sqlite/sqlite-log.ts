@@ -2,9 +2,10 @@ import { invariant } from '../../base/invariant.ts';
 import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from '../../mvcc/log.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { AlarmKind, Change, ChangeHead, Position, Revision } from '../../mvcc/types.ts';
+import { AppendSlot, COMMITTED } from './append-slot.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { SqliteOptions } from './options.ts';
-import { PackedBatch, packChanges, packPositions } from './packed-batch.ts';
+import { PackedBatch, packChanges, packedBytes, packPositions } from './packed-batch.ts';
 import type { AppendCall, PackedRows, ReaderCalls, WriterCalls } from './protocol.ts';
 import { type OpenSnapshot, removeLeftSnapshots, takeSnapshot } from './snapshot.ts';
 import { ThreadClient } from './thread-client.ts';
@@ -21,14 +22,15 @@ import { ThreadClient } from './thread-client.ts';
  * when they are answered (synchronous=FULL). The lock is held by the process, not by a thread.
  */
 
-const COMMITTED: AppendResult = { kind: 'committed' };
-
 /** The Log on SQLite. One per file and process; a second one is refused at open. */
 export class SqliteLog implements Log {
   readonly #options: SqliteOptions;
   readonly #snapshots = new Set<OpenSnapshot>();
   /** Copies that are being made. */
   readonly #taking = new Set<Promise<unknown>>();
+  readonly #slot = new AppendSlot();
+  /** Appends under way. */
+  #appends = 0;
   #lock: Lock | undefined;
   #writer: ThreadClient<WriterCalls> | undefined;
   #reader: ThreadClient<ReaderCalls> | undefined;
@@ -45,8 +47,11 @@ export class SqliteLog implements Log {
     this.#lock = acquireLock(file);
     try {
       await removeLeftSnapshots(file);
-      this.#writer = new ThreadClient<WriterCalls>({ role: 'writer', options: this.#options });
-      this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options });
+      this.#writer = new ThreadClient<WriterCalls>(
+        { role: 'writer', options: this.#options, slot: this.#slot.shared },
+        (why) => this.#slot.abandon(why),
+      );
+      this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options, slot: undefined });
       // The reader opens the file when it is first asked, which is after the writer has made and checked it.
       const state = await this.#writer.call('open', undefined);
       await this.#reader.call('open', undefined);
@@ -72,14 +77,29 @@ export class SqliteLog implements Log {
   }
 
   async append(batch: AppendBatch): Promise<AppendResult> {
-    const buffer = packChanges(batch.changes);
+    const writer = this.#forWriting();
+    const bytes = packedBytes(batch.changes);
+    this.#appends += 1;
+    try {
+      // Only when no other append is on its way: by either way they arrive in order.
+      if (this.#appends === 1 && writer.alive && this.#slot.fits(batch, bytes))
+        return await this.#slot.append(batch, writer);
+      return await this.#appendByMessage(batch, bytes, writer);
+    } finally {
+      this.#appends -= 1;
+    }
+  }
+
+  async #appendByMessage(batch: AppendBatch, bytes: number, writer: ThreadClient<WriterCalls>): Promise<AppendResult> {
+    const buffer = new ArrayBuffer(bytes);
+    packChanges(batch.changes, buffer);
     const call: AppendCall = {
       expectedHead: batch.expectedHead,
       rows: batch.changes.length,
       buffer,
       leases: batch.leases.length === 0 ? undefined : batch.leases,
     };
-    const lost = await this.#forWriting().call('append', call, [buffer]);
+    const lost = await writer.call('append', call, [buffer]);
     return lost === undefined ? COMMITTED : { kind: 'moved', head: lost.moved };
   }
 

@@ -13,7 +13,7 @@ describe('a thread that dies', () => {
   it('rejects what is under way and what comes later, and can still be ended', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-thread-'));
     const options = parseSqliteUrl(`sqlite://${folder}/kedge.db`);
-    const thread = new ThreadClient<Calls>({ role: 'writer', options });
+    const thread = new ThreadClient<Calls>({ role: 'writer', slot: undefined, options });
     try {
       expect(await thread.call('open', undefined)).toMatchObject({ head: 1 });
       const empty = { expectedHead: 1, rows: 0, buffer: new ArrayBuffer(0), leases: undefined };

@@ -18,10 +18,13 @@ export class ThreadClient<C> {
   readonly #bell = new Int32Array(new SharedArrayBuffer(4));
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
+  readonly #tellDeath: (why: LogError) => void;
   #nextId = 1;
   #dead: LogError | undefined;
 
-  constructor(start: Omit<ThreadStart, 'bell'>) {
+  /** `onDeath` hears once that nothing more will be answered. */
+  constructor(start: Omit<ThreadStart, 'bell'>, onDeath: (why: LogError) => void = () => {}) {
+    this.#tellDeath = onDeath;
     this.#role = start.role;
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData: { ...start, bell: this.#bell } satisfies ThreadStart,
@@ -56,9 +59,19 @@ export class ThreadClient<C> {
       const id = this.#nextId++;
       this.#pending.set(id, { call, resolve: resolve as (answer: unknown) => void, reject });
       this.#worker.postMessage({ id, call, argument } satisfies CallMessage, transfer);
-      Atomics.add(this.#bell, 0, 1);
-      Atomics.notify(this.#bell, 0);
+      this.ring();
     });
+  }
+
+  /** False once the thread has ended. */
+  get alive(): boolean {
+    return this.#dead === undefined;
+  }
+
+  /** Wakes the thread: there is something for it. */
+  ring(): void {
+    Atomics.add(this.#bell, 0, 1);
+    Atomics.notify(this.#bell, 0);
   }
 
   /** Lets the thread finish its calls and close; ends it by force when it cannot. Waits until it is gone. */
@@ -91,5 +104,6 @@ export class ThreadClient<C> {
     for (const { call, reject } of lost) {
       reject(call === 'append' ? new LogError('ambiguous', why, { cause }) : this.#dead);
     }
+    this.#tellDeath(this.#dead);
   }
 }

@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { InvariantError, invariant } from '../../base/invariant.ts';
+import { serveSlot } from './append-slot.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
@@ -11,7 +12,7 @@ import { createWriter } from './writer.ts';
  * each message. That wakes it some 30 µs earlier than the event loop would, and costs nothing while it sleeps.
  */
 
-const { role, options, bell } = workerData as ThreadStart;
+const { role, options, bell, slot } = workerData as ThreadStart;
 const port = parentPort;
 invariant(port !== null, 'this file is the entry of a worker thread');
 
@@ -21,6 +22,8 @@ let handlers: Record<string, Handler> | undefined;
 for (let open = true; open; ) {
   // Read before the messages are: a ring that comes in between ends the sleep at once.
   const rung = Atomics.load(bell, 0);
+  // Before the messages: an append that came as one while the slot was taken is later than the slot's.
+  if (slot !== undefined) serveSlot(slot, (call) => handlerOf('append')(call), options.file);
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     const message = next.message as CallMessage;
     const answer = answerTo(message);
@@ -32,13 +35,7 @@ for (let open = true; open; ) {
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
   try {
-    handlers ??= (role === 'writer' ? createWriter(options) : createReader(options)) as unknown as Record<
-      string,
-      Handler
-    >;
-    const handler = handlers[call];
-    invariant(handler !== undefined, `the ${role} knows no call ${call}`);
-    const answer = handler(argument);
+    const answer = handlerOf(call)(argument);
     return answer === undefined ? id : { id, answer, error: undefined };
   } catch (error) {
     // A defect of ours: the thread ends, and with it every call.
@@ -46,6 +43,16 @@ function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
     const { code, message } = translate(error, options.file);
     return { id, answer: undefined, error: { code, message } };
   }
+}
+
+function handlerOf(call: string): Handler {
+  handlers ??= (role === 'writer' ? createWriter(options) : createReader(options)) as unknown as Record<
+    string,
+    Handler
+  >;
+  const handler = handlers[call];
+  invariant(handler !== undefined, `the ${role} knows no call ${call}`);
+  return handler;
 }
 
 function transferables(message: AnswerMessage): ArrayBuffer[] {

@@ -7,7 +7,7 @@ import { codeOf, translate } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
 import type { SqliteOptions } from './options.ts';
 import { PackedBatch } from './packed-batch.ts';
-import type { AppendCall, Handlers, WriterCalls } from './protocol.ts';
+import type { Handlers, PackedAppend, WriterCalls } from './protocol.ts';
 import { HEAD_SQL, idOf, PAGE_BYTES, prepareSchema } from './schema.ts';
 import { growWal } from './wal.ts';
 
@@ -18,7 +18,9 @@ const META = `SELECT value FROM meta WHERE name = ?`;
  * it opens the file anew and reads the head back before it says whether anything was written (a failed fsync leaves
  * pages in memory that look written and are not on the disk).
  */
-export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
+export function createWriter(
+  options: SqliteOptions,
+): Omit<Handlers<WriterCalls>, 'append'> & { append(call: PackedAppend): { readonly moved: Revision } | undefined } {
   let session: Session | undefined;
 
   /** The connection, opened anew when an error took the last one away. */
@@ -94,10 +96,17 @@ export function createWriter(options: SqliteOptions): Handlers<WriterCalls> {
     append(call) {
       const batch = new PackedBatch(call.buffer, call.rows);
       const newHead = call.rows === 0 ? call.expectedHead : batch.records.revision(call.rows - 1);
-      return commit(
-        (s) => append(s, call, batch),
-        (s) => call.rows > 0 && s.head.get() === newHead,
+      // Nobody else writes: the head is asked of the file once, and again after an error.
+      const s = current();
+      s.lastHead ??= s.head.get() ?? 0;
+      if (s.lastHead !== call.expectedHead) return { moved: s.lastHead };
+      s.lastHead = undefined;
+      commit(
+        (session) => append(session, call, batch),
+        (session) => call.rows > 0 && session.head.get() === newHead,
       );
+      current().lastHead = newHead;
+      return undefined;
     },
 
     compact(horizon) {
@@ -188,6 +197,8 @@ function openSession(options: SqliteOptions) {
     db.pragma(`wal_autocheckpoint = ${Math.floor(options.walBytes / PAGE_BYTES)}`);
     return {
       db,
+      /** The newest revision, once it is known. */
+      lastHead: undefined as Revision | undefined,
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
       rollback: db.prepare('ROLLBACK'),
@@ -211,12 +222,9 @@ function openSession(options: SqliteOptions) {
   }
 }
 
-function append(session: Session, call: AppendCall, batch: PackedBatch): { moved: Revision } | undefined {
-  const head = session.head.get() ?? 0;
-  if (head !== call.expectedHead) return { moved: head };
+function append(session: Session, call: PackedAppend, batch: PackedBatch): void {
   insertRows(session, batch);
   if (call.leases !== undefined) for (const lease of call.leases) applyLease(session, lease);
-  return undefined;
 }
 
 /** Many rows in one statement cost a fifth less than as many statements. */
