@@ -172,7 +172,7 @@ export class Generator {
     const r = this.random;
     const revision = r.chance(70)
       ? r.between(known.compacted + 1, known.revision)
-      : r.pick([known.compacted, known.revision, known.revision + 1, -1, INT64_MAX]);
+      : r.pick([Math.max(1, known.compacted), known.revision, known.revision + 1, -1, INT64_MAX]);
     return [{ kind: 'settle' }, { kind: 'call', method: 'KV/Compact', request: { revision, physical: true } }];
   }
 

@@ -9,7 +9,7 @@ export const rightDifferences: Readonly<Record<string, string>> = {
   'HashKV at or before a compact revision':
     'etcd keeps ten hashes that it took while compacting and answers those; kedge answers what is there now, or that it is compacted.',
   'HashKV and Compact at 0 or less':
-    'A store never compacted stands at -1 in etcd; a negative revision hashes nothing there.',
+    'A store never compacted stands at -1 in etcd, so that it once takes a compaction to 0; a negative revision hashes nothing there.',
   'an end of a range that is present and empty':
     'etcd 3.5 takes it for "to the last key", by accident of its decoder; 3.7 and kedge for no end. Clients leave it out.',
   'orders and targets of sorting without a name': 'etcd 3.5 falls over them; kedge refuses them as 3.6 does.',

@@ -39,7 +39,9 @@ export async function alarm(client: EtcdClient, text: string): Promise<string[]>
   return [
     showHeader(answer.header),
     // In the order of a Go map.
-    ...answer.alarms.map((raised) => `  ${raised.alarm} of ${raised.memberID === self ? 'self' : raised.memberID}`).sort(),
+    ...answer.alarms
+      .map((raised) => `  ${raised.alarm} of ${raised.memberID === self ? 'self' : raised.memberID}`)
+      .sort(),
   ];
 }
 
