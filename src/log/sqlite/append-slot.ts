@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { InvariantError, invariant } from '../../base/invariant.ts';
 import { type AppendBatch, type AppendResult, LogError } from '../../mvcc/log.ts';
 import { type ErrorMessage, translate } from './errors.ts';
@@ -16,7 +15,7 @@ import type { PackedAppend } from './protocol.ts';
 
 /** What both threads see. */
 export interface SharedSlot {
-  /** [turn, rows, length of the failure's text, whether the thread waits awake]. */
+  /** [turn, rows, length of the failure's text]. */
   readonly words: Int32Array<SharedArrayBuffer>;
   /** [expected head, the head that was found]. */
   readonly numbers: Float64Array<SharedArrayBuffer>;
@@ -27,7 +26,6 @@ export interface SharedSlot {
 const TURN = 0;
 const ROWS = 1;
 const TEXT_BYTES = 2;
-const AWAKE = 3;
 const EXPECTED_HEAD = 0;
 const FOUND_HEAD = 1;
 
@@ -37,24 +35,12 @@ const Turn = { free: 0, asked: 1, committed: 2, moved: 3, failed: 4 } as const;
 /** Longer batches go by message: they take so long that the hop does not count. */
 const SLOT_BYTES = 1024 * 1024;
 
-/** A batch of so many rows comes from clients that write one thing after the other, and wait. */
-const LONE_ROWS_MAX = 2;
-
-/**
- * A client that waits for its answer before it writes again is back within this, in milliseconds. So long both threads
- * wait awake for each other: waking up takes about as long as the commit itself.
- */
-const AWAKE_MS = 0.4;
-
-/** With one processor, who stays awake keeps the other from working. */
-const CAN_WAIT_AWAKE = availableParallelism() > 1;
-
 export const COMMITTED: AppendResult = { kind: 'committed' };
 
 /** The caller's end. */
 export class AppendSlot {
   readonly shared: SharedSlot = {
-    words: new Int32Array(new SharedArrayBuffer(16)),
+    words: new Int32Array(new SharedArrayBuffer(12)),
     numbers: new Float64Array(new SharedArrayBuffer(16)),
     data: new SharedArrayBuffer(SLOT_BYTES),
   };
@@ -72,7 +58,6 @@ export class AppendSlot {
     packChanges(batch.changes, data);
     words[ROWS] = batch.changes.length;
     numbers[EXPECTED_HEAD] = batch.expectedHead;
-    const awake = Atomics.load(words, AWAKE) === 1;
     Atomics.store(words, TURN, Turn.asked);
     thread.ring();
     return new Promise((resolve, reject) => {
@@ -85,21 +70,9 @@ export class AppendSlot {
           reject(error);
         }
       };
-      const sleep = (): void => {
-        const wait = Atomics.waitAsync(words, TURN, Turn.asked);
-        if (wait.async) void wait.value.then(answered);
-        else answered();
-      };
-      if (!awake) return sleep();
-      // The thread is at it already and has a processor of its own, so going to sleep would take longer than its
-      // commit: the event loop goes round meanwhile, and whatever else comes is served.
-      const until = performance.now() + AWAKE_MS;
-      const look = (): void => {
-        if (Atomics.load(words, TURN) !== Turn.asked) answered();
-        else if (performance.now() < until) setImmediate(look);
-        else sleep();
-      };
-      setImmediate(look);
+      const wait = Atomics.waitAsync(words, TURN, Turn.asked);
+      if (wait.async) void wait.value.then(answered);
+      else answered();
     });
   }
 
@@ -120,54 +93,26 @@ export class AppendSlot {
   }
 }
 
-/** The thread's end. */
-export class SlotServer {
-  readonly #slot: SharedSlot;
-  readonly #append: (call: PackedAppend) => unknown;
-  readonly #file: string;
-  /** When the last append was answered. */
-  #answeredMs = Number.NEGATIVE_INFINITY;
-  /** The last one was alone and came soon after the one before: so will the next. */
-  #expecting = false;
-
-  /** `append` answers undefined, or the head that it found. */
-  constructor(slot: SharedSlot, append: (call: PackedAppend) => unknown, file: string) {
-    this.#slot = slot;
-    this.#append = append;
-    this.#file = file;
-  }
-
-  /** Does the append that waits in the slot, if one does. Throws InvariantError only. */
-  serve(): void {
-    const { words, numbers, data } = this.#slot;
-    if (Atomics.load(words, TURN) !== Turn.asked) return;
-    const rows = words[ROWS] as number;
-    this.#expecting = rows <= LONE_ROWS_MAX && performance.now() - this.#answeredMs < AWAKE_MS;
-    let turn: number = Turn.committed;
-    try {
-      const expectedHead = numbers[EXPECTED_HEAD] as number;
-      const found = this.#append({ buffer: data, rows, expectedHead, leases: undefined });
-      if (found !== undefined) {
-        turn = Turn.moved;
-        numbers[FOUND_HEAD] = (found as { readonly moved: number }).moved;
-      }
-    } catch (error) {
-      if (error instanceof InvariantError) throw error;
-      turn = Turn.failed;
-      words[TEXT_BYTES] = Buffer.from(data).write(JSON.stringify(translate(error, this.#file)));
+/** The thread's end: does the append that waits in the slot, if one does. Throws InvariantError only. */
+export function serveSlot(
+  { words, numbers, data }: SharedSlot,
+  append: (call: PackedAppend) => unknown,
+  file: string,
+): void {
+  if (Atomics.load(words, TURN) !== Turn.asked) return;
+  let turn: number = Turn.committed;
+  try {
+    const expectedHead = numbers[EXPECTED_HEAD] as number;
+    const found = append({ buffer: data, rows: words[ROWS] as number, expectedHead, leases: undefined });
+    if (found !== undefined) {
+      turn = Turn.moved;
+      numbers[FOUND_HEAD] = (found as { readonly moved: number }).moved;
     }
-    this.#answeredMs = performance.now();
-    Atomics.store(words, AWAKE, this.#expecting && CAN_WAIT_AWAKE ? 1 : 0);
-    Atomics.store(words, TURN, turn);
-    Atomics.notify(words, TURN);
+  } catch (error) {
+    if (error instanceof InvariantError) throw error;
+    turn = Turn.failed;
+    words[TEXT_BYTES] = Buffer.from(data).write(JSON.stringify(translate(error, file)));
   }
-
-  /** Waits awake for the bell, as long as the next append is to be expected. The caller sleeps on afterwards. */
-  wait(bell: Int32Array<SharedArrayBuffer>, rung: number): void {
-    const { words } = this.#slot;
-    if (Atomics.load(words, AWAKE) === 0) return;
-    const until = this.#answeredMs + AWAKE_MS;
-    while (Atomics.load(bell, 0) === rung && performance.now() < until);
-    if (Atomics.load(bell, 0) === rung) Atomics.store(words, AWAKE, 0);
-  }
+  Atomics.store(words, TURN, turn);
+  Atomics.notify(words, TURN);
 }

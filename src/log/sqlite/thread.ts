@@ -1,6 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { InvariantError, invariant } from '../../base/invariant.ts';
-import { SlotServer } from './append-slot.ts';
+import { serveSlot } from './append-slot.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
@@ -19,22 +19,18 @@ invariant(port !== null, 'this file is the entry of a worker thread');
 type Handler = (argument: unknown) => unknown;
 let handlers: Record<string, Handler> | undefined;
 
-const server = slot === undefined ? undefined : new SlotServer(slot, (call) => handlerOf('append')(call), options.file);
-
 for (let open = true; open; ) {
   // Read before the messages are: a ring that comes in between ends the sleep at once.
   const rung = Atomics.load(bell, 0);
   // Before the messages: an append that came as one while the slot was taken is later than the slot's.
-  server?.serve();
+  if (slot !== undefined) serveSlot(slot, (call) => handlerOf('append')(call), options.file);
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     const message = next.message as CallMessage;
     const answer = answerTo(message);
     port.postMessage(answer, transferables(answer));
     if (message.call === 'close') open = false;
   }
-  if (!open) break;
-  server?.wait(bell, rung);
-  Atomics.wait(bell, 0, rung);
+  if (open) Atomics.wait(bell, 0, rung);
 }
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
