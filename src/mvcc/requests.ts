@@ -29,7 +29,7 @@ export interface RangeRequest {
 export interface PutRequest {
   readonly kind: 'put';
   readonly key: Key;
-  /** May be a view of a network buffer: the store copies what it keeps. */
+  /** Stays as it is until the answer is there: who reads requests into a buffer that is used again copies first. */
   readonly value: Uint8Array;
   readonly lease: LeaseId;
   readonly prevKv: boolean;

@@ -179,7 +179,7 @@ export class Store implements StoreApi {
       await this.#writer.stop();
       await this.#compactor.stop();
       await this.#values.drained();
-      this.#hub?.stop();
+      await this.#hub?.stop();
     }
     await this.#log.close();
   }

@@ -20,7 +20,7 @@ export interface SqliteOptions {
   /**
    * At about this size the writer brings the write-ahead log home into the file: the longest pause between two commits
    * grows with it, how often it comes shrinks. (A thread of its own for it was tried: on two cores it took a tenth
-   * more CPU per row and saved no pause.)
+   * more CPU per row, and what it did to the pauses did not show clearly.)
    */
   readonly walBytes: number;
 }
