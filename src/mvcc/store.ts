@@ -377,7 +377,7 @@ export const STORE_LIMITS = {
   rowsWaitingMax: 1_000_000,
   sliceRowsMin: 64,
   sliceRowsMax: 1000,
-  sliceMs: 3,
+  sliceMs: 1,
   pausePerSlice: 2,
   vacuumBytes: 256 * 1024,
   retryMs: 100,

@@ -1,3 +1,5 @@
+import { totalmem } from 'node:os';
+
 /**
  * Every number that bounds kedge, in one place, units last. What a user may change is an option (options.ts), whose
  * default stands here; the rest is fixed. Rooms get their numbers handed in and know no others.
@@ -23,7 +25,7 @@ export const LIMITS = {
   /** The store's size above which the NOSPACE alarm is raised, as etcd's default. */
   quotaBytes: 2 * GIB,
   /** Values kept in memory. */
-  valueCacheBytes: 64 * MIB,
+  valueCacheBytes: defaultCacheBytes(),
   valueCacheBytesMin: 1 * MIB,
   valueCacheBytesMax: 64 * GIB,
 
@@ -47,3 +49,12 @@ export const LIMITS = {
   /** A log line's queue when its reader (a pipe) stalls. */
   logBufferBytes: 1 * MIB,
 } as const;
+
+/**
+ * A 16th of the memory that this process may use (its control group's limit counts), 64 MiB to 512 MiB: a small machine
+ * keeps its memory, a larger one serves gets over a million keys from it.
+ */
+function defaultCacheBytes(): number {
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.min(Math.max(Math.floor(memoryBytes / 16), 64 * MIB), 512 * MIB);
+}

@@ -69,6 +69,7 @@ export const SERVE_OPTIONS = {
   valueCacheBytes: option(bytes(LIMITS.valueCacheBytesMin, LIMITS.valueCacheBytesMax), {
     flag: 'value-cache-bytes',
     default: LIMITS.valueCacheBytes,
+    defaultText: 'a 16th of the memory, 64MiB to 512MiB',
     group: STORE,
     help: 'memory for values; what is not in it is read from the disk',
   }),
