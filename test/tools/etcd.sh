@@ -8,7 +8,15 @@ bin=$cache/root/usr/bin
 
 if [ ! -x "$bin/etcd" ] || [ ! -x "$bin/etcdctl" ]; then
   command -v apt-get >/dev/null 2>&1 || { echo "etcd.sh: no apt-get here; put etcd 3.5 or newer somewhere and name its folder in KEDGE_ETCD35" >&2; exit 1; }
-  mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n 's/^Debian //p' | grep -v security | head -n 1)
+  mirror_of_apt() {
+    apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n 's/^Debian //p' | grep -v security | head -n 1
+  }
+  mirror=$(mirror_of_apt)
+  if [ -z "$mirror" ]; then
+    # A machine whose lists were never fetched.
+    apt-get -qq update >&2 || true
+    mirror=$(mirror_of_apt)
+  fi
   [ -n "$mirror" ] || { echo "etcd.sh: apt knows no mirror of Debian" >&2; exit 1; }
   work=$cache/apt.$$
   trap 'rm -rf "$work"' EXIT
