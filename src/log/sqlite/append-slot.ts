@@ -111,7 +111,8 @@ export function serveSlot(
   } catch (error) {
     if (error instanceof InvariantError) throw error;
     turn = Turn.failed;
-    words[TEXT_BYTES] = Buffer.from(data).write(JSON.stringify(translate(error, file)));
+    const { code, message } = translate(error, file);
+    words[TEXT_BYTES] = Buffer.from(data).write(JSON.stringify({ code, message } satisfies ErrorMessage));
   }
   Atomics.store(words, TURN, turn);
   Atomics.notify(words, TURN);

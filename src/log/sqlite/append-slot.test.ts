@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { AppendBatch } from '../../mvcc/log.ts';
+import { LogError } from '../../mvcc/log.ts';
+import { AppendSlot, COMMITTED, serveSlot } from './append-slot.ts';
+import { PackedBatch } from './packed-batch.ts';
+import type { PackedAppend } from './protocol.ts';
+
+function batch(value: string): AppendBatch {
+  const bytes = new TextEncoder().encode(value);
+  const change = { revision: 8, sub: 0, key: 'a', createRevision: 8, version: 1, lease: 0n, value: bytes } as const;
+  return { expectedHead: 7, changes: [{ kind: 'put', ...change }], leases: [] };
+}
+
+describe('the slot for small appends', () => {
+  it('hands the packed rows over and gives the answer back, time after time', async () => {
+    const slot = new AppendSlot();
+    const seen: string[] = [];
+    const thread = {
+      ring: () =>
+        serveSlot(
+          slot.shared,
+          (call: PackedAppend) => {
+            const [change] = new PackedBatch(call.buffer, call.rows).changes();
+            seen.push(`${call.expectedHead} ${change?.key}=${new TextDecoder().decode(change?.value.slice())}`);
+            if (seen.length === 2) return { moved: 9 };
+            if (seen.length === 3) throw new LogError('unavailable', 'the disk is full');
+            return undefined;
+          },
+          'kedge.db',
+        ),
+    };
+    expect(await slot.append(batch('a longer value'), thread)).toEqual(COMMITTED);
+    expect(await slot.append(batch('two'), thread)).toEqual({ kind: 'moved', head: 9 });
+    await expect(slot.append(batch('three'), thread)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'the disk is full',
+    });
+    expect(await slot.append(batch('four'), thread)).toEqual(COMMITTED);
+    expect(seen).toEqual(['7 a=a longer value', '7 a=two', '7 a=three', '7 a=four']);
+  });
+
+  it('rejects as ambiguous what was under way when the thread ended', async () => {
+    const slot = new AppendSlot();
+    const waiting = slot.append(batch('x'), { ring: () => {} });
+    slot.abandon(new LogError('unavailable', 'the thread has ended'));
+    await expect(waiting).rejects.toMatchObject({ code: 'ambiguous', message: 'the thread has ended' });
+  });
+});
