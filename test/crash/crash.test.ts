@@ -132,7 +132,11 @@ async function checkHistory(on: ServerProcess, load: Load, journal: WatchJournal
   const whole: string[] = [];
   const last = await client.call('KV/Put', { key: Buffer.from('/crash/last'), value: Buffer.from('last') });
   expect(Number(last.header?.revision)).toBe(head + 1);
-  while (!whole.at(-1)?.includes('/crash/last')) whole.push(...(await stream.take()).events.map(showEvent));
+  while (!whole.at(-1)?.includes('/crash/last')) {
+    const answer = await stream.take();
+    if (answer.canceled) throw new Error(`the watch from ${from} was canceled: ${answer.cancel_reason}`);
+    whole.push(...answer.events.map(showEvent));
+  }
   while (!journal.lines.at(-1)?.includes('/crash/last')) await new Promise((resolve) => setTimeout(resolve, 5));
   stream.cancel();
   client.close();
