@@ -1,4 +1,16 @@
-import type { AlarmKind, Change, ChangeHead, LeaseChange, LeaseRecord, Position, Revision } from './types.ts';
+import type {
+  AlarmKind,
+  Change,
+  ChangeHead,
+  CommitId,
+  Cursor,
+  LeaseId,
+  LeaseRecord,
+  Note,
+  Position,
+  Revision,
+  StoredRecord,
+} from './types.ts';
 
 /**
  * The one door to durability. An engine (log/sqlite, log/postgres, …) implements it and knows nothing of etcd.
@@ -6,7 +18,7 @@ import type { AlarmKind, Change, ChangeHead, LeaseChange, LeaseRecord, Position,
  * What every engine promises, and what the contract suite (`test/contract/log-contract.ts`) checks on each:
  *  1. append is all or nothing, and durable before it answers `committed`.
  *  2. The log has no gap: append carries revisions head+1, head+2, … in order, with subs 0, 1, … in each.
- *  3. append is a compare-and-set on the head: when the head is not `expectedHead` nothing is written and the answer is `moved`.
+ *  3. append is a compare-and-set on the head: when the head is not `expected` nothing is written and the answer is `moved`.
  *  4. What `committed` has answered is seen by every later call on this and on every other Log of the same store.
  *  5. compact only ever raises the horizon. Rows are removed by sweep alone, and only those that are named.
  *
@@ -22,7 +34,7 @@ export interface Log {
    */
   load(visit: (rows: readonly ChangeHead[]) => void | Promise<void>): Promise<void>;
 
-  /** Appends a batch of whole transactions in one commit. A batch may be empty of changes and carry lease changes only. */
+  /** Appends a batch of whole transactions in one commit. A batch may be empty of changes and carry notes only. */
   append(batch: AppendBatch): Promise<AppendResult>;
 
   /** The newest committed revision, asked of the database itself. */
@@ -40,8 +52,11 @@ export interface Log {
   /** Raises the compaction horizon in one small commit. Idempotent; a lower one than the present is ignored. */
   compact(horizon: Revision): Promise<void>;
 
-  /** Deletes the rows at these positions in one commit. Positions without a row are passed over. */
-  sweep(positions: readonly Position[]): Promise<void>;
+  /**
+   * Deletes the rows at these positions in one commit. Positions without a row are passed over. `sweptTo`: with these,
+   * all that the horizon `sweptTo` lets go of is gone; undefined when more is to follow. A shared log tells it to others.
+   */
+  sweep(positions: readonly Position[], sweptTo?: Revision): Promise<void>;
 
   /** Gives up to `bytes` of free space back to the file system or database. Answers how much is still to give back. */
   vacuum(bytes: number): Promise<number>;
@@ -67,11 +82,12 @@ export interface Log {
 
 /** What open finds. */
 export interface LogState {
-  /** FIRST_REVISION when empty. */
-  readonly head: Revision;
+  /** Where the log ends; its revision is the head, FIRST_REVISION when empty. */
+  readonly cursor: Cursor;
   /** The compaction horizon (etcd's compact revision); 0 when never compacted. */
   readonly horizon: Revision;
   readonly leases: readonly LeaseRecord[];
+  readonly records: readonly StoredRecord[];
   readonly alarms: readonly AlarmKind[];
   /** Random, made with the store, never changed: etcd's cluster_id and member_id (uint64). */
   readonly clusterId: bigint;
@@ -82,16 +98,112 @@ export interface LogState {
 
 /** One commit's worth. */
 export interface AppendBatch {
-  /** The head that the changes were decided against. */
-  readonly expectedHead: Revision;
+  /** Where the log must end, for the batch was decided against it. A log of one process looks at the revision alone. */
+  readonly expected: Cursor;
+  /** The name of this commit. */
+  readonly commit: CommitId;
   /** In log order. Keys and values are read before append returns its promise; the caller may reuse the bytes after it is settled. */
   readonly changes: readonly Change[];
   /** In order; applied in the same commit. */
-  readonly leases: readonly LeaseChange[];
+  readonly notes: readonly Note[];
 }
 
-/** `moved`: somebody else was first; nothing was written; `head` is theirs. */
-export type AppendResult = { readonly kind: 'committed' } | { readonly kind: 'moved'; readonly head: Revision };
+/**
+ * `moved`: somebody else was first; `head` is theirs. `renewed`: these leases were to expire and are alive by the
+ * database's clock (or gone). With both, nothing was written.
+ */
+export type AppendResult =
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'moved'; readonly head: Revision }
+  | { readonly kind: 'renewed'; readonly leases: readonly LeaseId[] };
+
+/**
+ * A log in a database that others write to at the same time. Beyond what every Log promises:
+ *  6. A commit is known by its id. append is a compare-and-set on the id of the newest commit (`expected.commit`), so
+ *     that whoever has seen another history (a primary that was lost with its last commits) can never append to this one.
+ *  7. What `news` tells is in order and whole: changes and notes since a cursor, or that they cannot be told any more.
+ *  8. Leases live by the database's clock alone: a grant or renewal sets the deadline to its now + TTL, and `expire`
+ *     holds only if the deadline is past in the very commit.
+ */
+export interface SharedLog extends Log {
+  /**
+   * What was committed since the cursor: changes and notes in order, until about `bytesMax` bytes are gathered. A
+   * linearizable read is answered by the state at a news that was asked for after the read came, with nothing `more`.
+   */
+  news(since: Cursor, bytesMax: number): Promise<News>;
+
+  /**
+   * The listener is called when somebody may have committed. Hints: calls may be missing, doubled or for nothing.
+   * True when the database itself tells at once (NOTIFY): polls are then only for what got lost.
+   */
+  listen(onHint: () => void): boolean;
+
+  /**
+   * What became of an append that was `ambiguous`. Fences it first: after `false` it can never be committed, not even
+   * by a server that still has it in a buffer. Rejects with LogError `ambiguous` when that cannot be found out yet.
+   */
+  settle(batch: AppendBatch): Promise<boolean>;
+
+  /** Gives each lease its whole TTL again. Answers those that exist and were not over; the others are left as they are. */
+  renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>>;
+
+  /** How long each lease has, in milliseconds by the database's clock, below 0 when over. Those unknown are absent. */
+  leasesLeftMs(ids: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
+
+  /** Leases whose time is over, the one that ended first before the others, `countMax` at most. */
+  expiredLeases(countMax: number): Promise<readonly LeaseId[]>;
+
+  /**
+   * Takes or keeps a duty for `holdMs` by the database's clock. Answers its epoch, which is raised whenever the duty
+   * changes hands, or undefined when another holder has it.
+   */
+  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined>;
+
+  /** Lets go of a duty, so that another may take it at once. Does nothing when the holder has it no more. */
+  releaseDuty(name: string, holder: string): Promise<void>;
+
+  /** How the database and the way to it are. Never rejects: what is wrong is in the answer. */
+  health(): Promise<DatabaseHealth>;
+}
+
+export type News =
+  | {
+      readonly kind: 'news';
+      /** Where one is with them. */
+      readonly cursor: Cursor;
+      readonly changes: readonly Change[];
+      readonly notes: readonly Note[];
+      /** There is more: ask again. */
+      readonly more: boolean;
+      readonly horizon: Revision;
+      /** Rows that a horizon up to here lets go of are gone. */
+      readonly swept: Revision;
+      readonly alarms: readonly AlarmKind[];
+    }
+  /** `behind`: rows since the cursor are swept. `foreign`: the log does not know the cursor's commit. Load anew. */
+  | { readonly kind: 'behind' | 'foreign' };
+
+/** What health endpoints and metrics tell of a shared log. */
+export interface DatabaseHealth {
+  /** What it is, such as "PostgreSQL 15.8". */
+  readonly server: string;
+  /** undefined: well. */
+  readonly problem: string | undefined;
+  /** Settings that are allowed but cost durability or speed, in words. */
+  readonly warnings: readonly string[];
+  /** A round trip, in milliseconds. */
+  readonly latencyMs: number;
+  readonly connections: { readonly open: number; readonly idle: number; readonly max: number; readonly waiting: number };
+  /** Its clock less ours, in milliseconds. */
+  readonly clockDifferenceMs: number;
+  /** How far the slowest standby is behind, in bytes; undefined where the server does not tell. */
+  readonly replicationLagBytes: number | undefined;
+}
+
+/** Whether others may write to the log too. */
+export function isShared(log: Log): log is SharedLog {
+  return 'news' in log;
+}
 
 /** In bytes. */
 export interface LogSize {

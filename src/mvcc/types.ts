@@ -63,11 +63,51 @@ export interface LeaseRecord {
   readonly remainingTtl: number;
 }
 
-/** What happens to a lease in a transaction. `checkpoint` notes down the remaining TTL. */
+/**
+ * What happens to a lease. `expire` is a revocation on the condition that the lease's time is over by the clock of a
+ * shared log's database; with a log of one process it is a plain revocation. `checkpoint` notes down the remaining TTL.
+ */
 export type LeaseChange =
   | { readonly kind: 'grant'; readonly id: LeaseId; readonly ttl: number }
   | { readonly kind: 'revoke'; readonly id: LeaseId }
+  | { readonly kind: 'expire'; readonly id: LeaseId }
   | { readonly kind: 'checkpoint'; readonly id: LeaseId; readonly remainingTtl: number };
+
+/** A small named thing that other rooms keep with the store: users, roles, members. */
+export interface StoredRecord {
+  /** Such as `auth/user/root`. */
+  readonly name: Key;
+  readonly value: Uint8Array;
+}
+
+/** Writes a record, or takes it away where the value is undefined. */
+export interface RecordChange {
+  readonly kind: 'record';
+  readonly name: Key;
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * What changes the store without being a revision's: leases and records. Notes are committed together with changes,
+ * numbered without gaps by a count of their own, and stand between revisions: a note applies when all of revision
+ * `after` is there, before anything of the next one.
+ */
+export interface Note {
+  readonly after: Revision;
+  readonly change: LeaseChange | RecordChange;
+}
+
+/** Names a commit: random, from 1 to 2^53-1, chosen by who commits; 0 for a log to which one process alone writes. */
+export type CommitId = number;
+
+/** A place in the log: everything up to here. Only a commit moves it. */
+export interface Cursor {
+  readonly revision: Revision;
+  /** How many notes there were up to here. */
+  readonly notes: number;
+  /** The commit that led here. Who is at a cursor whose commit the log does not know has seen another history. */
+  readonly commit: CommitId;
+}
 
 /** etcd's alarms. */
 export type AlarmKind = 'nospace' | 'corrupt';
