@@ -71,6 +71,8 @@ const storeRefusals: Readonly<Record<StoreErrorCode, RefusalName | StatusCode>> 
   stopped: 'stopped',
   corrupt: 'corrupt',
   unavailable: Status.unavailable,
+  // Never told: expiring is nobody's request.
+  'lease-renewed': Status.unavailable,
   // Whether it was written is not known: Unknown, so that no client tries again by itself.
   ambiguous: Status.unknown,
 };

@@ -1,5 +1,6 @@
 import { Writer } from '../base/protobuf.ts';
 import type { StoreApi } from '../mvcc/api.ts';
+import type { LeaseStatus } from '../mvcc/requests.ts';
 import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
 import { toStatusError, translated } from './errors.ts';
 import type { HeaderCodec } from './header.ts';
@@ -62,8 +63,10 @@ export function leaseService({ store, header, open }: LeaseServiceOptions): read
       '/etcdserverpb.Lease/LeaseTimeToLive',
       unary((request) => {
         const { id, keys } = decodeLeaseTimeToLiveRequest(request);
+        const respond = (status: LeaseStatus | undefined): Uint8Array =>
+          answer((writer) => writeLeaseTimeToLiveResponse(writer, header, store.revision, id, status));
         const status = store.leaseTimeToLive(id, keys);
-        return answer((writer) => writeLeaseTimeToLiveResponse(writer, header, store.revision, id, status));
+        return status instanceof Promise ? status.then(respond) : respond(status);
       }),
     ],
     [

@@ -14,6 +14,13 @@ export class AlarmSet {
     for (const kind of kinds) this.#raised.add(kind);
   }
 
+  /** What a shared log says is raised now. */
+  update(kinds: readonly AlarmKind[]): void {
+    if (kinds.length === this.#raised.size && kinds.every((kind) => this.#raised.has(kind))) return;
+    this.#raised.clear();
+    this.restore(kinds);
+  }
+
   has(kind: AlarmKind): boolean {
     return this.#raised.has(kind);
   }

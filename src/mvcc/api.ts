@@ -43,7 +43,7 @@ export interface StoreApi {
   /** Answers the TTL; 0 when there is no such lease. */
   leaseKeepAlive(id: LeaseId): number | Promise<number>;
   /** undefined when there is no such lease. */
-  leaseTimeToLive(id: LeaseId, withKeys: boolean): LeaseStatus | undefined;
+  leaseTimeToLive(id: LeaseId, withKeys: boolean): LeaseStatus | undefined | Promise<LeaseStatus | undefined>;
   leases(): readonly LeaseId[];
 
   status(): Promise<StoreStatus>;

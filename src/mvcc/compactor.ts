@@ -20,11 +20,19 @@ import type { Position, Revision } from './types.ts';
  * others write there is a pause after each, longer than the slice, so that writes see only a part of the disk taken.
  * A slice that fails is kept and tried again later: an unswept row is harmless, a row swept from the index alone would
  * stay for ever.
+ *
+ * With a shared log the replica that has the duty `compact` sweeps rows, and says with the last ones up to where. The
+ * others keep superseded versions in their index until then, so that any of them can take the duty over, and drop them
+ * when the rows are known to be gone (`noteSwept`).
  */
 export class Compactor {
   readonly #parts: CompactorParts;
   readonly #limits: CompactorLimits;
   #horizon: Revision = 0;
+  /** Rows that a horizon up to here lets go of are gone from a shared log. */
+  #swept: Revision = 0;
+  /** When the duty was taken or kept last. */
+  #dutyMs = Number.NEGATIVE_INFINITY;
   /** Ends with the last compact() asked for. */
   #moving: Promise<unknown> = Promise.resolve();
   #sweeping: Promise<void> | undefined;
@@ -69,6 +77,14 @@ export class Compactor {
     } while (!this.#stopped && this.#parts.index.hasSuperseded(revision));
   }
 
+  /** What a shared log tells: another replica may have moved the horizon, or swept. */
+  noteShared(horizon: Revision, swept: Revision): void {
+    this.#swept = Math.max(this.#swept, swept);
+    if (horizon > this.#horizon) this.#setHorizon(horizon);
+    if (this.#parts.index.hasSuperseded(this.#horizon)) this.#sweep();
+    this.#wake?.();
+  }
+
   /** No row is swept until the returned function is called. For whoever reads rows below the horizon in steps. */
   hold(): () => void {
     this.#holds += 1;
@@ -88,18 +104,23 @@ export class Compactor {
     for (const resolve of this.#released.splice(0)) resolve();
     await this.#moving;
     await this.#sweeping?.catch(() => undefined);
+    if (this.#dutyMs > 0) await this.#parts.duty?.release().catch((error: unknown) => void toStoreError(error));
   }
 
   async #move(revision: Revision): Promise<void> {
-    const { log, stats } = this.#parts;
+    const { log } = this.#parts;
     if (this.#stopped) throw new StoreError('stopped');
     if (revision <= this.#horizon) throw new StoreError('compacted');
     if (revision > this.#parts.head()) throw new StoreError('future-revision');
     await log.compact(revision).catch((error: unknown) => {
       throw toStoreError(error);
     });
+    if (revision > this.#horizon) this.#setHorizon(revision);
+  }
+
+  #setHorizon(revision: Revision): void {
     this.#horizon = revision;
-    stats.horizon.value = revision;
+    this.#parts.stats.horizon.value = revision;
     this.#parts.onMoved(revision);
   }
 
@@ -131,7 +152,9 @@ export class Compactor {
         await new Promise<void>((resolve) => this.#released.push(resolve));
         continue;
       }
-      await this.#sweepSlice();
+      if (index.hasSuperseded(this.#swept)) await this.#dropSlice();
+      else if (await this.#hasDuty()) await this.#sweepSlice();
+      else await this.#pause(this.#limits.dutyRetryMs);
     }
     stats.compactionLag.value = 0;
     stats.compactionMs.observe(clock.monotonicMs() - beganMs);
@@ -141,16 +164,42 @@ export class Compactor {
     if (this.#stopped && index.hasSuperseded(this.#horizon)) throw new StoreError('stopped');
   }
 
+  /** Takes out of the index what another replica has swept. */
+  async #dropSlice(): Promise<void> {
+    this.#parts.index.takeSuperseded(this.#swept, this.#limits.sliceRowsMax, []);
+    await this.#pause(0);
+  }
+
+  /** Whether sweeping is ours: always, but with a shared log only while the duty is. */
+  async #hasDuty(): Promise<boolean> {
+    const { duty, clock, logger } = this.#parts;
+    if (duty === undefined) return true;
+    const { dutyHoldMs } = this.#limits;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#dutyMs < dutyHoldMs / 3) return true;
+    try {
+      if (!(await duty.claim(dutyHoldMs))) return false;
+      this.#dutyMs = nowMs;
+      return true;
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      logger.debug('the duty to sweep could not be asked for', { reason: error.message });
+      return false;
+    }
+  }
+
   async #sweepSlice(): Promise<void> {
     const { index, log, stats, clock, logger } = this.#parts;
     const beganMs = clock.monotonicMs();
     const rows: Position[] = [];
-    index.takeSuperseded(this.#horizon, this.#sliceRows, rows);
+    const horizon = this.#horizon;
+    index.takeSuperseded(horizon, this.#sliceRows, rows);
+    const sweptTo = index.hasSuperseded(horizon) ? undefined : horizon;
     stats.indexSweepMs.observe(clock.monotonicMs() - beganMs);
     stats.compactionLag.value = index.revisionsBehind(this.#horizon);
     for (let failures = 0; rows.length > 0; failures += 1) {
       try {
-        await log.sweep(rows);
+        await log.sweep(rows, sweptTo);
         break;
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
@@ -219,6 +268,15 @@ export interface CompactorParts {
   /** Resolves when reads of the log that have begun are over. */
   readonly readsDrained: () => Promise<void>;
   readonly onMoved: (horizon: Revision) => void;
+  /** With a shared log: who sweeps. */
+  readonly duty: SweepDuty | undefined;
+}
+
+/** The duty `compact` (SharedLog.claimDuty) for this replica. */
+export interface SweepDuty {
+  /** Rejects with LogError. */
+  claim(holdMs: number): Promise<boolean>;
+  release(): Promise<void>;
 }
 
 export interface CompactorLimits {
@@ -231,4 +289,7 @@ export interface CompactorLimits {
   readonly vacuumBytes: number;
   readonly retryMs: number;
   readonly retryMsMax: number;
+  /** How long the duty is held without keeping it, and how often one who has it not asks for it. */
+  readonly dutyHoldMs: number;
+  readonly dutyRetryMs: number;
 }

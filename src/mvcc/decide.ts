@@ -13,6 +13,7 @@ import {
   type PutResult,
   type RangeRequest,
   type RangeResult,
+  type RecordsRequest,
   StoreError,
   type TxnOp,
   type TxnOpResult,
@@ -30,7 +31,14 @@ export interface LeaseResult {
   readonly ttl: number;
 }
 
-export type WriteResult = PutResult | DeleteResult | TxnResult | LeaseResult;
+/** `written`: false when the guard was not as expected. */
+export interface RecordsResult {
+  readonly kind: 'records';
+  readonly revision: Revision;
+  readonly written: boolean;
+}
+
+export type WriteResult = PutResult | DeleteResult | TxnResult | LeaseResult | RecordsResult;
 
 /** What a decision rests on besides the draft. */
 export interface DecideContext {
@@ -71,21 +79,37 @@ function decideOne(draft: Draft, request: WriteRequest, context: DecideContext):
       return decideTxn(draft, request, context);
     case 'lease-grant':
       if (draft.hasLease(request.id)) throw new StoreError('lease-exists');
-      draft.changeLease({ kind: 'grant', id: request.id, ttl: request.ttl });
+      draft.note({ kind: 'grant', id: request.id, ttl: request.ttl });
       return { kind: 'lease', revision: draft.revision, id: request.id, ttl: request.ttl };
-    case 'lease-revoke': {
+    case 'lease-revoke':
+    case 'lease-expire': {
       if (!draft.hasLease(request.id)) throw new StoreError('lease-not-found');
       for (const key of draft.leaseKeys(request.id)) draft.delete(key);
-      draft.changeLease({ kind: 'revoke', id: request.id });
+      draft.note({ kind: request.kind === 'lease-revoke' ? 'revoke' : 'expire', id: request.id });
       return { kind: 'lease', revision: revisionSoFar(draft), id: request.id, ttl: 0 };
     }
     case 'lease-checkpoint':
       if (!draft.hasLease(request.id)) throw new StoreError('lease-not-found');
-      draft.changeLease({ kind: 'checkpoint', id: request.id, remainingTtl: request.remainingTtl });
+      draft.note({ kind: 'checkpoint', id: request.id, remainingTtl: request.remainingTtl });
       return { kind: 'lease', revision: draft.revision, id: request.id, ttl: 0 };
+    case 'records':
+      return decideRecords(draft, request);
     default:
       return unreachable(request);
   }
+}
+
+function decideRecords(draft: Draft, request: RecordsRequest): RecordsResult {
+  const { guard } = request;
+  if (guard !== undefined && !sameValue(draft.record(guard.name), guard.value)) {
+    return { kind: 'records', revision: draft.revision, written: false };
+  }
+  for (const change of request.changes) draft.note(change);
+  return { kind: 'records', revision: draft.revision, written: true };
+}
+
+function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : compareBytes(a, b) === 0;
 }
 
 // ── Transactions ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,14 +1,15 @@
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
+import type { Records } from './records.ts';
 import { StoreError } from './requests.ts';
 import {
   CHANGES_PER_TXN_MAX,
   type Change,
   type Key,
-  type LeaseChange,
   type LeaseId,
   NO_LEASE,
+  type Note,
   ONE_KEY,
   type Revision,
   TO_THE_LAST_KEY,
@@ -23,11 +24,10 @@ import {
  */
 export class Draft implements KeyView {
   readonly changes: Change[] = [];
-  readonly leases: LeaseChange[] = [];
-  /** leaseMarks[i]: how many changes stand before leases[i]. */
-  readonly leaseMarks: number[] = [];
+  readonly notes: Note[] = [];
   readonly #index: KeyIndex;
   readonly #leaseView: LeaseView;
+  readonly #recordView: Pick<Records, 'get'>;
   readonly #base: Revision;
   readonly #newest = new Map<Key, Change>();
   /** #newest's keys in order, as far as a range has asked for them. */
@@ -40,9 +40,10 @@ export class Draft implements KeyView {
   #begin = 0;
 
   /** `base`: the applied head that the index stands at. */
-  constructor(index: KeyIndex, leases: LeaseView, base: Revision) {
+  constructor(index: KeyIndex, leases: LeaseView, records: Pick<Records, 'get'>, base: Revision) {
     this.#index = index;
     this.#leaseView = leases;
+    this.#recordView = records;
     this.#base = base;
     this.#revision = base;
   }
@@ -115,14 +116,24 @@ export class Draft implements KeyView {
     });
   }
 
-  changeLease(change: LeaseChange): void {
-    this.leases.push(change);
-    this.leaseMarks.push(this.changes.length);
-    if (change.kind !== 'checkpoint') this.#granted.set(change.id, change.kind === 'grant');
+  /** Goes behind what the request has changed so far. */
+  note(change: Note['change']): void {
+    this.notes.push({ after: this.pending > 0 ? this.#revision + 1 : this.#revision, change });
+    if (change.kind === 'record' || change.kind === 'checkpoint') return;
+    this.#granted.set(change.id, change.kind === 'grant');
   }
 
   hasLease(id: LeaseId): boolean {
     return this.#granted.get(id) ?? this.#leaseView.has(id);
+  }
+
+  /** A record as it stands, the draft's included. */
+  record(name: Key): Uint8Array | undefined {
+    for (let i = this.notes.length - 1; i >= 0; i -= 1) {
+      const change = this.notes[i]?.change;
+      if (change?.kind === 'record' && change.name === name) return change.value;
+    }
+    return this.#recordView.get(name);
   }
 
   /** The lease's keys in order, the draft's included. */

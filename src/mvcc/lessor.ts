@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
-import type { Service } from '../base/service.ts';
-import type { LeaseBook } from './lease-book.ts';
+import { type GrantRequest, grantRequest, type LeaseService, newLeaseId, type TtlLimits } from './lease-service.ts';
 import { Deadlines } from './lessor-deadlines.ts';
 import { LessorStats } from './lessor-stats.ts';
 import { type LeaseStatus, StoreError, type WriteRequest } from './requests.ts';
@@ -25,7 +24,7 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  *
  * Source of the numbers: etcd's server/lease/lessor.go and server/etcdserver/server.go.
  */
-export class Lessor implements Service, LeaseBook {
+export class Lessor implements LeaseService {
   readonly stats = new LessorStats();
   readonly #clock: Clock;
   readonly #submit: (request: WriteRequest) => Promise<unknown>;
@@ -114,13 +113,8 @@ export class Lessor implements Service, LeaseBook {
    * What to submit for a grant: an id is chosen for 0n, a short TTL is raised to the least one.
    * Throws StoreError 'lease-ttl-too-large'.
    */
-  grantRequest(
-    id: LeaseId,
-    ttlSeconds: number,
-  ): { readonly kind: 'lease-grant'; readonly id: LeaseId; readonly ttl: number } {
-    if (ttlSeconds > this.#limits.ttlSecondsMax) throw new StoreError('lease-ttl-too-large');
-    const ttl = Math.max(ttlSeconds, this.#limits.ttlSecondsMin);
-    return { kind: 'lease-grant', id: id === NO_LEASE ? this.#newId() : id, ttl };
+  grantRequest(id: LeaseId, ttlSeconds: number): GrantRequest {
+    return grantRequest(id, ttlSeconds, this.#limits, () => newLeaseId(this.#random, (taken) => this.has(taken)));
   }
 
   /**
@@ -192,15 +186,6 @@ export class Lessor implements Service, LeaseBook {
       if (lease !== undefined && earlier !== undefined) {
         lease.deadlineMs = Math.max(lease.deadlineMs, earlier.deadlineMs + 1000);
       }
-    }
-  }
-
-  #newId(): LeaseId {
-    for (;;) {
-      const high = BigInt(Math.floor(this.#random() * 2 ** 31));
-      const low = BigInt(Math.floor(this.#random() * 2 ** 32));
-      const id = (high << 32n) | low;
-      if (id !== NO_LEASE && !this.#leases.has(id)) return id;
     }
   }
 
@@ -345,10 +330,7 @@ export interface LessorOptions {
   readonly limits?: Partial<LessorLimits>;
 }
 
-export interface LessorLimits {
-  /** Shorter TTLs are raised to it: one and a half election timeouts, rounded up. */
-  readonly ttlSecondsMin: number;
-  readonly ttlSecondsMax: number;
+export interface LessorLimits extends TtlLimits {
   /** What a lease gets on top after a restart, so that its holder has time to come back: an election timeout. */
   readonly restartExtensionMs: number;
   readonly checkpointIntervalMs: number;

@@ -14,13 +14,23 @@ export class LogHistory implements History {
   readonly #values: ValueReader;
   readonly #tail: Tail;
   readonly #horizon: () => Revision;
+  readonly #confirm: (() => Promise<void>) | undefined;
 
-  constructor(log: Log, index: KeyIndex, values: ValueReader, tail: Tail, horizon: () => Revision) {
+  /** `confirm`: with a shared log, which others sweep: brings the horizon up to date. */
+  constructor(
+    log: Log,
+    index: KeyIndex,
+    values: ValueReader,
+    tail: Tail,
+    horizon: () => Revision,
+    confirm: (() => Promise<void>) | undefined,
+  ) {
     this.#log = log;
     this.#index = index;
     this.#values = values;
     this.#tail = tail;
     this.#horizon = horizon;
+    this.#confirm = confirm;
   }
 
   get head(): Revision {
@@ -38,6 +48,8 @@ export class LogHistory implements History {
     if (after >= head) return NO_CHANGES;
     try {
       const changes = await this.#log.changes(after, bytesMax);
+      // Had rows been swept from under the read, then by a horizon that is known after this.
+      await this.#confirm?.();
       const last = changes[changes.length - 1];
       return last === undefined || last.revision <= head ? changes : changes.filter((one) => one.revision <= head);
     } catch (error) {

@@ -127,8 +127,9 @@ export type AppendResult =
  */
 export interface SharedLog extends Log {
   /**
-   * What was committed since the cursor: changes and notes in order, until about `bytesMax` bytes are gathered. A
-   * linearizable read is answered by the state at a news that was asked for after the read came, with nothing `more`.
+   * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about
+   * `bytesMax` bytes are gathered. A linearizable read is answered by the state at a news that was asked for after the
+   * read came, with nothing `more`. The cursor given is always that of a commit, or of LogState.
    */
   news(since: Cursor, bytesMax: number): Promise<News>;
 
@@ -193,7 +194,12 @@ export interface DatabaseHealth {
   readonly warnings: readonly string[];
   /** A round trip, in milliseconds. */
   readonly latencyMs: number;
-  readonly connections: { readonly open: number; readonly idle: number; readonly max: number; readonly waiting: number };
+  readonly connections: {
+    readonly open: number;
+    readonly idle: number;
+    readonly max: number;
+    readonly waiting: number;
+  };
   /** Its clock less ours, in milliseconds. */
   readonly clockDifferenceMs: number;
   /** How far the slowest standby is behind, in bytes; undefined where the server does not tell. */

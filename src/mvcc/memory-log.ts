@@ -1,16 +1,32 @@
 import { invariant } from '../base/invariant.ts';
 import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from './log.ts';
 import { LogError } from './log.ts';
-import type { AlarmKind, Change, ChangeHead, LeaseId, LeaseRecord, Position, Revision } from './types.ts';
-import { CHANGES_PER_TXN_MAX, FIRST_REVISION } from './types.ts';
+import {
+  type AlarmKind,
+  CHANGES_PER_TXN_MAX,
+  type Change,
+  type ChangeHead,
+  type Cursor,
+  FIRST_REVISION,
+  type Key,
+  type LeaseId,
+  type LeaseRecord,
+  type Note,
+  type Position,
+  type Revision,
+} from './types.ts';
 
 /** What a memory store holds. Outlives the MemoryLog, as a database does. */
 export class MemoryStore {
   /** In log order. */
   rows: Change[] = [];
-  head: Revision = FIRST_REVISION;
+  readonly notes: Note[] = [];
+  /** In order; the last one is where the log ends. */
+  readonly commits: Cursor[] = [{ revision: FIRST_REVISION, notes: 0, commit: 0 }];
   horizon: Revision = 0;
+  swept: Revision = 0;
   readonly leases = new Map<LeaseId, LeaseRecord>();
+  readonly records = new Map<Key, Uint8Array>();
   readonly alarms = new Set<AlarmKind>();
   readonly clusterId: bigint;
   readonly memberId: bigint;
@@ -19,6 +35,16 @@ export class MemoryStore {
   constructor(clusterId = 1n, memberId = 2n) {
     this.clusterId = clusterId;
     this.memberId = memberId;
+  }
+
+  get cursor(): Cursor {
+    const cursor = this.commits.at(-1);
+    invariant(cursor !== undefined, 'a store has a first commit');
+    return cursor;
+  }
+
+  get head(): Revision {
+    return this.cursor.revision;
   }
 }
 
@@ -30,24 +56,25 @@ export interface MemoryFaults {
 
 /** The model: the simplest Log that keeps the contract. Nothing survives the process. */
 export class MemoryLog implements Log {
-  readonly #store: MemoryStore;
+  protected readonly store: MemoryStore;
   readonly #faults: MemoryFaults;
   #open = false;
   /** Calls run one after the other, in the order in which they came. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(store = new MemoryStore(), faults: MemoryFaults = {}) {
-    this.#store = store;
+    this.store = store;
     this.#faults = faults;
   }
 
   async open(): Promise<LogState> {
     this.#open = true;
-    const { head, horizon, leases, alarms, clusterId, memberId, rows } = this.#store;
+    const { head, horizon, leases, records, alarms, clusterId, memberId, rows } = this.store;
     return {
-      head,
+      cursor: { revision: head, notes: 0, commit: 0 },
       horizon,
       leases: [...leases.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      records: [...records].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1)),
       alarms: [...alarms].sort(),
       clusterId,
       memberId,
@@ -57,38 +84,43 @@ export class MemoryLog implements Log {
 
   async load(visit: (rows: readonly ChangeHead[]) => void | Promise<void>): Promise<void> {
     this.#check();
-    if (this.#store.rows.length > 0) await visit(this.#store.rows.map(headOf));
+    if (this.store.rows.length > 0) await visit(this.store.rows.map(headOf));
   }
 
   append(batch: AppendBatch): Promise<AppendResult> {
     const changes = batch.changes.map(copyOf);
-    return this.#inOrder(async () => {
+    return this.inOrder(async () => {
       await this.#faults.beforeAppend?.(batch);
-      const store = this.#store;
-      if (store.head !== batch.expectedHead) return { kind: 'moved', head: store.head };
-      const head = checkOrder(store.head, changes);
-      for (const change of changes) store.rows.push(change);
-      store.head = head;
-      for (const change of batch.leases) {
-        const lease = store.leases.get(change.id);
-        if (change.kind === 'grant') {
-          store.leases.set(change.id, { id: change.id, ttl: change.ttl, remainingTtl: change.ttl });
-        } else if (change.kind === 'revoke') store.leases.delete(change.id);
-        else if (lease !== undefined) store.leases.set(change.id, { ...lease, remainingTtl: change.remainingTtl });
-      }
-      return { kind: 'committed' };
+      return this.appendNow(batch, changes);
     });
   }
 
+  /** As one step. */
+  protected appendNow(batch: AppendBatch, changes: readonly Change[]): AppendResult {
+    const { store } = this;
+    const { cursor } = store;
+    if (!this.isExpected(batch.expected, cursor)) return { kind: 'moved', head: cursor.revision };
+    const revision = checkOrder(cursor.revision, changes);
+    for (const change of changes) store.rows.push(change);
+    for (const note of batch.notes) this.#applyNote(note);
+    store.commits.push({ revision, notes: store.notes.length, commit: batch.commit });
+    return { kind: 'committed' };
+  }
+
+  /** Nobody else writes: the revision says it all. */
+  protected isExpected(expected: Cursor, cursor: Cursor): boolean {
+    return expected.revision === cursor.revision;
+  }
+
   head(): Promise<Revision> {
-    return this.#read(() => this.#store.head);
+    return this.read(() => this.store.head);
   }
 
   changes(after: Revision, bytesMax: number): Promise<readonly Change[]> {
-    return this.#read(() => {
+    return this.read(() => {
       const out: Change[] = [];
       let bytes = 0;
-      for (const row of this.#store.rows) {
+      for (const row of this.store.rows) {
         if (row.revision <= after) continue;
         if (out.length > 0 && bytes >= bytesMax && row.revision !== out.at(-1)?.revision) break;
         out.push(row);
@@ -99,48 +131,49 @@ export class MemoryLog implements Log {
   }
 
   rows(at: readonly Position[]): Promise<readonly (Change | undefined)[]> {
-    return this.#read(() => at.map((position) => this.#store.rows.find((row) => samePlace(row, position))));
+    return this.read(() => at.map((position) => this.store.rows.find((row) => samePlace(row, position))));
   }
 
   compact(horizon: Revision): Promise<void> {
-    return this.#inOrder(() => {
-      this.#store.horizon = Math.max(this.#store.horizon, horizon);
+    return this.inOrder(() => {
+      this.store.horizon = Math.max(this.store.horizon, horizon);
     });
   }
 
-  sweep(positions: readonly Position[]): Promise<void> {
-    return this.#inOrder(() => {
+  sweep(positions: readonly Position[], sweptTo: Revision = 0): Promise<void> {
+    return this.inOrder(() => {
       const gone = new Set(positions.map(({ revision, sub }) => `${revision}.${sub}`));
-      this.#store.rows = this.#store.rows.filter(({ revision, sub }) => !gone.has(`${revision}.${sub}`));
+      this.store.rows = this.store.rows.filter(({ revision, sub }) => !gone.has(`${revision}.${sub}`));
+      this.store.swept = Math.max(this.store.swept, sweptTo);
     });
   }
 
   vacuum(_bytes: number): Promise<number> {
-    return this.#inOrder(() => 0);
+    return this.inOrder(() => 0);
   }
 
   defragment(): Promise<void> {
-    return this.#inOrder(() => undefined);
+    return this.inOrder(() => undefined);
   }
 
   alarm(kind: AlarmKind, raised: boolean): Promise<void> {
-    return this.#inOrder(() => {
-      if (raised) this.#store.alarms.add(kind);
-      else this.#store.alarms.delete(kind);
+    return this.inOrder(() => {
+      if (raised) this.store.alarms.add(kind);
+      else this.store.alarms.delete(kind);
     });
   }
 
   size(): Promise<LogSize> {
-    return this.#read(() => {
-      const bytes = this.#store.rows.reduce((sum, row) => sum + row.key.length + row.value.length, 0);
+    return this.read(() => {
+      const bytes = this.store.rows.reduce((sum, row) => sum + row.key.length + row.value.length, 0);
       return { totalBytes: bytes, inUseBytes: bytes };
     });
   }
 
   /** A line of JSON per row: enough to be told from another copy. There is no restore. */
   snapshot(): Promise<LogSnapshot> {
-    return this.#read(() => {
-      const lines = this.#store.rows.map((row) => {
+    return this.read(() => {
+      const lines = this.store.rows.map((row) => {
         const value = Array.from(row.value);
         return `${JSON.stringify({ ...row, lease: String(row.lease), value })}\n`;
       });
@@ -154,18 +187,42 @@ export class MemoryLog implements Log {
     await this.#last;
   }
 
-  #read<T>(task: () => T): Promise<T> {
-    return this.#inOrder(async () => {
+  protected read<T>(task: () => T): Promise<T> {
+    return this.inOrder(async () => {
       await this.#faults.beforeRead?.();
       return task();
     });
   }
 
-  #inOrder<T>(task: () => T | Promise<T>): Promise<T> {
+  protected inOrder<T>(task: () => T | Promise<T>): Promise<T> {
     if (!this.#open) return Promise.reject(new LogError('closed', 'the memory log is closed'));
     const result = this.#last.then(task);
     this.#last = result.catch(() => {});
     return result;
+  }
+
+  #applyNote(note: Note): void {
+    const { leases, records, notes } = this.store;
+    const { change } = note;
+    notes.push(note);
+    switch (change.kind) {
+      case 'grant':
+        leases.set(change.id, { id: change.id, ttl: change.ttl, remainingTtl: change.ttl });
+        break;
+      case 'revoke':
+      case 'expire':
+        leases.delete(change.id);
+        break;
+      case 'checkpoint': {
+        const lease = leases.get(change.id);
+        if (lease !== undefined) leases.set(change.id, { ...lease, remainingTtl: change.remainingTtl });
+        break;
+      }
+      case 'record':
+        if (change.value === undefined) records.delete(change.name);
+        else records.set(change.name, change.value.slice());
+        break;
+    }
   }
 
   #check(): void {

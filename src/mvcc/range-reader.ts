@@ -24,7 +24,9 @@ export class RangeReader {
   readonly #tail: Tail;
   readonly #stats: StoreStats;
   readonly #horizon: () => Revision;
+  readonly #confirm: (() => Promise<void>) | undefined;
 
+  /** `confirm`: with a shared log, which others sweep: brings the horizon up to date. */
   constructor(
     index: KeyIndex,
     cache: ValueCache,
@@ -32,6 +34,7 @@ export class RangeReader {
     tail: Tail,
     stats: StoreStats,
     horizon: () => Revision,
+    confirm: (() => Promise<void>) | undefined,
   ) {
     this.#index = index;
     this.#cache = cache;
@@ -39,6 +42,7 @@ export class RangeReader {
     this.#tail = tail;
     this.#stats = stats;
     this.#horizon = horizon;
+    this.#confirm = confirm;
   }
 
   /** Throws or rejects with StoreError. */
@@ -127,6 +131,7 @@ export class RangeReader {
       const message = read[i];
       if (at === undefined) continue;
       if (message === undefined) {
+        await this.#confirm?.();
         if (at.revision < this.#horizon()) throw new StoreError('compacted');
         throw new StoreError('corrupt', `the log has no row at revision ${at.revision}, sub ${at.sub}`);
       }

@@ -4,6 +4,7 @@ import { Draft } from './draft.ts';
 import type { KeyIndex } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
 import { Messages } from './messages.ts';
+import type { Records } from './records.ts';
 import type { TxnRequest, TxnResult } from './requests.ts';
 import type { Tail } from './tail.ts';
 import type { Revision } from './types.ts';
@@ -15,6 +16,7 @@ export class ReadTxns {
   readonly #index: KeyIndex;
   readonly #cache: ValueCache;
   readonly #leases: LeaseView;
+  readonly #records: Records;
   readonly #tail: Tail;
   readonly #loader: ValueLoader;
   readonly #horizon: () => Revision;
@@ -23,6 +25,7 @@ export class ReadTxns {
     index: KeyIndex,
     cache: ValueCache,
     leases: LeaseView,
+    records: Records,
     tail: Tail,
     loader: ValueLoader,
     horizon: () => Revision,
@@ -30,6 +33,7 @@ export class ReadTxns {
     this.#index = index;
     this.#cache = cache;
     this.#leases = leases;
+    this.#records = records;
     this.#tail = tail;
     this.#loader = loader;
     this.#horizon = horizon;
@@ -47,7 +51,7 @@ export class ReadTxns {
   }
 
   #decide(request: TxnRequest, loaded: LoadedMessages): TxnResult | Promise<TxnResult> {
-    const draft = new Draft(this.#index, this.#leases, this.#tail.head);
+    const draft = new Draft(this.#index, this.#leases, this.#records, this.#tail.head);
     const messages = new Messages(this.#cache, loaded);
     const result = decide(draft, request, { horizon: this.#horizon(), messages });
     invariant(result.kind === 'txn' && draft.changes.length === 0, 'a transaction that only reads has written');

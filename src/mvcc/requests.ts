@@ -1,4 +1,4 @@
-import type { AlarmKind, Key, LeaseId, Revision } from './types.ts';
+import type { AlarmKind, Key, LeaseId, RecordChange, Revision } from './types.ts';
 
 /**
  * What can be asked of the store, and what it answers, in mvcc's words. `etcd` translates bytes to these and back.
@@ -71,7 +71,18 @@ export type WriteRequest =
   | { readonly kind: 'lease-grant'; readonly id: LeaseId; readonly ttl: number }
   /** Deletes the lease and its keys (at one revision; at none if it has no keys). */
   | { readonly kind: 'lease-revoke'; readonly id: LeaseId }
-  | { readonly kind: 'lease-checkpoint'; readonly id: LeaseId; readonly remainingTtl: number };
+  /** The same, provided that its time is over (LeaseChange `expire`). */
+  | { readonly kind: 'lease-expire'; readonly id: LeaseId }
+  | { readonly kind: 'lease-checkpoint'; readonly id: LeaseId; readonly remainingTtl: number }
+  | RecordsRequest;
+
+/** Writes records: all or none, and only if the guard is as expected when it is their turn. */
+export interface RecordsRequest {
+  readonly kind: 'records';
+  readonly changes: readonly RecordChange[];
+  /** What this record must be; undefined: it must not be there. */
+  readonly guard: { readonly name: Key; readonly value: Uint8Array | undefined } | undefined;
+}
 
 /**
  * A key-value pair as it stands in answers: the bytes of one mvccpb.KeyValue message. It is encoded once, when it is
@@ -156,6 +167,7 @@ export type StoreErrorCode =
   | 'key-not-found'
   | 'lease-not-found'
   | 'lease-exists'
+  | 'lease-renewed'
   | 'lease-ttl-too-large'
   | 'no-space'
   | 'too-many-requests'

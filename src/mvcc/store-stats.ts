@@ -34,6 +34,9 @@ export class StoreStats {
   readonly commitSeconds = new Histogram(exponentialBounds(0.0001, 2, 17));
   readonly appendsMoved = new Counter();
   readonly appendsFailed = new Counter();
+  /** Questions to a shared log for what others have committed, and what came of them. */
+  readonly newsAsked = new Counter();
+  readonly newsChanges = new Counter();
 
   /** One slice of sweeping, in ms (etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds). */
   readonly sweepMs = new Histogram(exponentialBounds(1, 2, 13));

@@ -3,17 +3,19 @@ import { invariant } from '../base/invariant.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import { AlarmSet } from './alarm-set.ts';
 import type { StoreApi } from './api.ts';
-import { Compactor, type CompactorLimits } from './compactor.ts';
+import { Compactor, type CompactorLimits, type SweepDuty } from './compactor.ts';
 import type { WriteResult } from './decide.ts';
+import { Follower, type FollowerLimits, type LostKind } from './follower.ts';
 import { hashKv } from './hash-kv.ts';
-import { HeadReader } from './head-reader.ts';
 import { KeyIndex } from './key-index.ts';
+import type { LeaseService } from './lease-service.ts';
 import { Lessor, type LessorLimits } from './lessor.ts';
-import type { Log, LogSnapshot } from './log.ts';
+import { isShared, type Log, type LogSnapshot, type SharedLog } from './log.ts';
 import { LogHistory } from './log-history.ts';
 import { Quota } from './quota.ts';
 import { RangeReader } from './range-reader.ts';
 import { ReadTxns } from './read-txns.ts';
+import { Records } from './records.ts';
 import {
   type DeleteRequest,
   type DeleteResult,
@@ -24,6 +26,7 @@ import {
   type PutResult,
   type RangeRequest,
   type RangeResult,
+  type RecordsRequest,
   StoreError,
   type StoreStatus,
   type TxnOp,
@@ -31,6 +34,7 @@ import {
   type TxnResult,
   type WriteRequest,
 } from './requests.ts';
+import { SharedLessor, type SharedLessorLimits } from './shared-lessor.ts';
 import { toStoreError } from './store-error.ts';
 import { StoreStats } from './store-stats.ts';
 import { Tail } from './tail.ts';
@@ -61,13 +65,14 @@ import { Writer, type WriterLimits } from './writer.ts';
  * the head, the index and the leases never disagree for a reader.
  */
 export class Store implements StoreApi {
-  readonly stats = new StoreStats();
+  readonly stats: StoreStats;
+  readonly #records = new Records();
   readonly #options: StoreOptions;
   readonly #log: Log;
   readonly #index = new KeyIndex();
   readonly #cache: ValueCache;
   readonly #values: ValueReader;
-  readonly #lessor: Lessor;
+  readonly #lessor: LeaseService;
   readonly #tail: Tail;
   readonly #quota: Quota;
   readonly #alarms: AlarmSet;
@@ -76,44 +81,44 @@ export class Store implements StoreApi {
   readonly #ranges: RangeReader;
   readonly #readTxns: ReadTxns;
   readonly #history: LogHistory;
-  readonly #headReader: HeadReader | undefined;
+  /** With a log that others write to as well. */
+  readonly #follower: Follower | undefined;
   #hub: WatchHub | undefined;
   #clusterId = 0n;
   #memberId = 0n;
-  #state: 'new' | 'running' | 'stopped' = 'new';
+  #state: 'new' | 'running' | 'lost' | 'stopped' = 'new';
 
   constructor(options: StoreOptions) {
-    const { log, clock, logger = silentLogger, shared = false } = options;
+    const { log, clock, logger = silentLogger, random } = options;
     const limits = { ...STORE_LIMITS, ...options.limits };
     const horizon = (): Revision => this.#compactor.horizon;
+    const shared = isShared(log) ? log : undefined;
+    const confirm = shared === undefined ? undefined : () => this.#confirm();
+    this.stats = options.stats ?? new StoreStats();
     this.#options = options;
     this.#log = log;
     this.#cache = new ValueCache(options.cacheBytes ?? STORE_LIMITS.cacheBytes, options.cacheSlabBytes);
     this.#values = new ValueReader(log, limits);
-    this.#lessor = new Lessor({
-      clock,
-      logger,
-      random: options.random,
-      submit: (request) => this.#writer.submit(request),
-      ...(options.leaseLimits === undefined ? {} : { limits: options.leaseLimits }),
-    });
-    this.#tail = new Tail(log, this.#index, this.#cache, this.#lessor, this.stats);
+    this.#lessor = this.#newLessor(shared);
+    this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.#records, this.stats);
     this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
-    const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon);
+    const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon, confirm);
     this.#writer = new Writer(
       {
         log,
         index: this.#index,
         cache: this.#cache,
         leases: this.#lessor,
+        records: this.#records,
         tail: this.#tail,
         loader,
         quota: this.#quota,
         alarms: this.#alarms,
         stats: this.stats,
         clock,
-        shared,
+        confirm,
+        newCommitId: shared === undefined ? () => 0 : () => 1 + Math.floor(random() * (2 ** 53 - 1)),
         horizon,
         holdSweep: () => this.#compactor.hold(),
       },
@@ -131,13 +136,46 @@ export class Store implements StoreApi {
         writerIsIdle: () => this.#writer.isIdle,
         readsDrained: () => this.#values.drained(),
         onMoved: (revision) => this.#hub?.onCompacted(revision),
+        duty: shared === undefined ? undefined : sweepDuty(shared, this.#holder),
       },
       limits,
     );
-    this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon);
-    this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.#tail, loader, horizon);
-    this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon);
-    this.#headReader = shared ? new HeadReader(log, this.#tail) : undefined;
+    this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon, confirm);
+    this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.#records, this.#tail, loader, horizon);
+    this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
+    if (shared === undefined) return;
+    this.#follower = new Follower(
+      {
+        log: shared,
+        tail: this.#tail,
+        clock,
+        logger,
+        stats: this.stats,
+        onLost: (kind) => this.#lose(kind),
+        onPlace: (moved, swept, alarms) => {
+          this.#compactor.noteShared(moved, swept);
+          this.#alarms.update(alarms);
+        },
+      },
+      options.followerLimits,
+    );
+  }
+
+  #newLessor(shared: SharedLog | undefined): LeaseService {
+    const { clock, logger = silentLogger, random, leaseLimits, sharedLeaseLimits } = this.#options;
+    const submit = (request: WriteRequest): Promise<unknown> => this.#writer.submit(request);
+    if (shared === undefined) {
+      return new Lessor({
+        clock,
+        logger,
+        random,
+        submit,
+        ...(leaseLimits === undefined ? {} : { limits: leaseLimits }),
+      });
+    }
+    const confirm = (): Promise<void> => this.#confirm();
+    const parts = { log: shared, clock, logger, random, holder: this.#holder, submit, confirm };
+    return new SharedLessor(parts, sharedLeaseLimits);
   }
 
   /**
@@ -150,6 +188,7 @@ export class Store implements StoreApi {
     this.#clusterId = state.clusterId;
     this.#memberId = state.memberId;
     this.#lessor.restore(state.leases);
+    this.#records.restore(state.records);
     let rows = 0;
     await this.#log.load((batch) => {
       this.#index.load(batch);
@@ -161,23 +200,27 @@ export class Store implements StoreApi {
     this.#alarms.restore(state.alarms);
     await this.#quota.refresh();
     // Heads are set before the hub looks at them.
-    this.#tail.start(state.head);
+    this.#tail.start(state.cursor);
     this.#hub = new WatchHub(this.#history);
     this.#tail.listener = this.#hub;
     this.#compactor.start(state.horizon);
-    await this.#lessor.start();
     this.#state = 'running';
+    // What others have committed while the log was loaded.
+    await this.#follower?.confirm();
+    await this.#lessor.start();
+    await this.#follower?.start();
   }
 
   /** Refuses what comes, ends what is under way, closes the log. Idempotent. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
-    const wasRunning = this.#state === 'running';
+    const wasRunning = this.#state === 'running' || this.#state === 'lost';
     this.#state = 'stopped';
     if (wasRunning) {
       await this.#lessor.stop();
       await this.#writer.stop();
       await this.#compactor.stop();
+      await this.#follower?.stop();
       await this.#values.drained();
       await this.#hub?.stop();
     }
@@ -217,8 +260,8 @@ export class Store implements StoreApi {
 
   range(request: RangeRequest): RangeResult | Promise<RangeResult> {
     this.#checkRunning();
-    if (this.#headReader === undefined || request.serializable) return this.#ranges.range(request);
-    return this.#headReader.confirm().then(() => this.#ranges.range(request));
+    if (this.#follower === undefined || request.serializable) return this.#ranges.range(request);
+    return this.#follower.confirm().then(() => this.#ranges.range(request));
   }
 
   put(request: PutRequest): Promise<PutResult> {
@@ -232,8 +275,8 @@ export class Store implements StoreApi {
   txn(request: TxnRequest): TxnResult | Promise<TxnResult> {
     if (!ReadTxns.accepts(request)) return this.#submit(request) as Promise<TxnResult>;
     this.#checkRunning();
-    if (this.#headReader === undefined || isSerializable(request)) return this.#readTxns.txn(request);
-    return this.#headReader.confirm().then(() => this.#readTxns.txn(request));
+    if (this.#follower === undefined || isSerializable(request)) return this.#readTxns.txn(request);
+    return this.#follower.confirm().then(() => this.#readTxns.txn(request));
   }
 
   async compact(revision: Revision, physical: boolean): Promise<Revision> {
@@ -264,7 +307,7 @@ export class Store implements StoreApi {
     return this.#lessor.keepAlive(id);
   }
 
-  leaseTimeToLive(id: LeaseId, withKeys: boolean): LeaseStatus | undefined {
+  leaseTimeToLive(id: LeaseId, withKeys: boolean): LeaseStatus | undefined | Promise<LeaseStatus | undefined> {
     this.#checkRunning();
     return this.#lessor.timeToLive(id, withKeys);
   }
@@ -291,6 +334,18 @@ export class Store implements StoreApi {
 
   async hashKv(revision: Revision): Promise<HashResult> {
     this.#checkRunning();
+    await this.#follower?.confirm();
+    for (let attempt = 0; attempt < HASH_ATTEMPTS; attempt += 1) {
+      const result = await this.#hashOnce(revision);
+      if (this.#follower === undefined) return result;
+      // Others who sweep a shared log do not wait for us.
+      await this.#follower.confirm();
+      if (this.#compactor.horizon <= Math.max(result.compactRevision, 0)) return result;
+    }
+    throw new StoreError('unavailable', 'compactions were faster than the hash, time and again');
+  }
+
+  async #hashOnce(revision: Revision): Promise<HashResult> {
     const head = this.#tail.head;
     const horizon = this.#compactor.horizon;
     if (revision > 0 && revision < horizon) throw new StoreError('compacted');
@@ -334,13 +389,56 @@ export class Store implements StoreApi {
     return this.#log.snapshot().catch(rethrow);
   }
 
+  /** With a shared log: somebody else may have committed. Never needed, only faster. */
+  poke(): void {
+    this.#follower?.poke();
+  }
+
+  /** Ends all watchers as compacted at the revision, so that their clients list anew: for a store that was lost. */
+  endWatches(compactRevision: Revision): void {
+    this.#hub?.endAll(compactRevision);
+  }
+
+  /** The records of other rooms, as they stand. */
+  get records(): Records {
+    return this.#records;
+  }
+
+  /** Writes records in one commit; false when the guard was not as expected. Rejects with StoreError. */
+  async writeRecords(request: RecordsRequest): Promise<boolean> {
+    const result = await this.#submit(request);
+    return result.kind === 'records' && result.written;
+  }
+
+  get #holder(): string {
+    const { replica } = this.#options;
+    invariant(replica !== undefined, 'a replica of a shared log has a name');
+    return replica;
+  }
+
+  #confirm(): Promise<void> {
+    invariant(this.#follower !== undefined, 'a shared log is followed');
+    return this.#follower.confirm();
+  }
+
+  #lose(kind: LostKind): void {
+    if (this.#state === 'running') this.#state = 'lost';
+    this.#options.onLost?.(kind);
+  }
+
   #submit(request: WriteRequest): Promise<WriteResult> {
-    if (this.#state !== 'running') return Promise.reject(new StoreError('stopped'));
+    if (this.#state !== 'running') return Promise.reject(this.#notRunning());
     return this.#writer.submit(request);
   }
 
   #checkRunning(): void {
-    if (this.#state !== 'running') throw new StoreError('stopped');
+    if (this.#state !== 'running') throw this.#notRunning();
+  }
+
+  #notRunning(): StoreError {
+    return this.#state === 'lost'
+      ? new StoreError('unavailable', 'the store is being loaded anew')
+      : new StoreError('stopped');
   }
 }
 
@@ -357,10 +455,16 @@ export interface StoreOptions {
   readonly cacheBytes?: number;
   /** Smaller slabs are for tests. */
   readonly cacheSlabBytes?: number;
-  /** Other stores write to the same log: linearizable reads ask for its head. Default false. */
-  readonly shared?: boolean;
+  /** Names this replica where several share a log; unique among them. Required with a shared log. */
+  readonly replica?: string;
+  /** With a shared log: there is no way on from what is in memory. The store refuses everything; load another. */
+  readonly onLost?: (kind: LostKind) => void;
+  /** Cells to go on with, for a store that follows one that was lost. */
+  readonly stats?: StoreStats;
   readonly limits?: Partial<WriterLimits & CompactorLimits & ValueReaderLimits>;
   readonly leaseLimits?: Partial<LessorLimits>;
+  readonly sharedLeaseLimits?: Partial<SharedLessorLimits>;
+  readonly followerLimits?: Partial<FollowerLimits>;
 }
 
 /** Defaults. What overflows is refused with `too-many-requests`. */
@@ -382,7 +486,18 @@ export const STORE_LIMITS = {
   vacuumBytes: 256 * 1024,
   retryMs: 100,
   retryMsMax: 10_000,
+  dutyHoldMs: 10_000,
+  dutyRetryMs: 1000,
 } as const satisfies WriterLimits & CompactorLimits & ValueReaderLimits & { quotaBytes: number; cacheBytes: number };
+
+const HASH_ATTEMPTS = 5;
+
+function sweepDuty(log: SharedLog, holder: string): SweepDuty {
+  return {
+    claim: async (holdMs) => (await log.claimDuty('compact', holder, holdMs)) !== undefined,
+    release: () => log.releaseDuty('compact', holder),
+  };
+}
 
 function rethrow(error: unknown): never {
   throw toStoreError(error);

@@ -1,12 +1,13 @@
+import { unreachable } from '../base/invariant.ts';
 import type { AppliedBatch, AppliedListener } from './applied.ts';
 import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
 import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
 import type { LeaseBook } from './lease-book.ts';
-import type { Log } from './log.ts';
+import type { Records } from './records.ts';
 import type { KeyValueBytes } from './requests.ts';
 import type { StoreStats } from './store-stats.ts';
-import type { Change, LeaseChange, Revision } from './types.ts';
+import type { Change, Cursor, Note, Revision } from './types.ts';
 import { NOWHERE, type ValueCache } from './value-cache.ts';
 
 /**
@@ -15,27 +16,28 @@ import { NOWHERE, type ValueCache } from './value-cache.ts';
  * whoever has an answer can read what it says.
  *
  *   Writer, committed ──▶ apply ──▶ ValueCache ─▶ KeyIndex ─▶ leases ─▶ head ─▶ listener
- *   log.changes ─▶ catchUp ─▲
+ *   Follower, news ───────▲
  *
  * apply is one step without waiting: readers see all of a batch or nothing.
  */
 export class Tail {
-  readonly #log: Log;
   readonly #index: KeyIndex;
   readonly #cache: ValueCache;
   readonly #leases: LeaseBook;
+  readonly #records: Records;
   readonly #stats: StoreStats;
   readonly #batch: Batch;
   readonly #oldHits: KeyEntry[] = [];
   /** Who hears of what is applied. */
   listener: AppliedListener | undefined;
   #head: Revision = 0;
+  #cursor: Cursor = { revision: 0, notes: 0, commit: 0 };
 
-  constructor(log: Log, index: KeyIndex, cache: ValueCache, leases: LeaseBook, stats: StoreStats) {
-    this.#log = log;
+  constructor(index: KeyIndex, cache: ValueCache, leases: LeaseBook, records: Records, stats: StoreStats) {
     this.#index = index;
     this.#cache = cache;
     this.#leases = leases;
+    this.#records = records;
     this.#stats = stats;
     this.#batch = new Batch(cache);
   }
@@ -45,9 +47,15 @@ export class Tail {
     return this.#head;
   }
 
-  start(head: Revision): void {
-    this.#head = head;
-    this.#stats.head.value = head;
+  /** The place in the log that is applied: what the next append is decided on. */
+  get cursor(): Cursor {
+    return this.#cursor;
+  }
+
+  start(cursor: Cursor): void {
+    this.#cursor = cursor;
+    this.#head = cursor.revision;
+    this.#stats.head.value = cursor.revision;
   }
 
   /** An entry in the oldest part of the cache was read: it is kept for another round, when next something is appended. */
@@ -55,47 +63,34 @@ export class Tail {
     if (this.#oldHits.length < OLD_HITS_MAX) this.#oldHits.push(entry);
   }
 
-  /** Applies committed changes, and the lease changes that were committed with them (leaseMarks: see Draft). */
-  apply(
-    changes: readonly Change[],
-    head: Revision,
-    leases: readonly LeaseChange[] = NO_LEASES,
-    leaseMarks: readonly number[] = NO_MARKS,
-  ): void {
+  /** Applies committed changes and notes, each in the order of the log; `cursor` is where one is with them. */
+  apply(changes: readonly Change[], notes: readonly Note[], cursor: Cursor): void {
     const { listener } = this;
+    const head = cursor.revision;
     this.#giveSecondChances();
     const wantsPrevious = listener?.wantsPrevious === true;
     const batch = this.#batch;
     batch.begin(changes, head, wantsPrevious);
-    let lease = 0;
+    let note = 0;
     for (let i = 0; i < changes.length; i += 1) {
-      while (lease < leases.length && (leaseMarks[lease] ?? 0) <= i) {
-        this.#applyLease(leases[lease]);
-        lease += 1;
-      }
       const change = changes[i];
-      if (change !== undefined) this.#applyChange(change, i, wantsPrevious);
+      if (change === undefined) continue;
+      for (let next = notes[note]; next !== undefined && next.after < change.revision; next = notes[note]) {
+        this.#applyNote(next);
+        note += 1;
+      }
+      this.#applyChange(change, i, wantsPrevious);
     }
-    for (; lease < leases.length; lease += 1) this.#applyLease(leases[lease]);
+    for (let next = notes[note]; next !== undefined; next = notes[note]) {
+      this.#applyNote(next);
+      note += 1;
+    }
+    this.#cursor = cursor;
     this.#head = head;
     this.#stats.head.value = head;
     this.#stats.keys.value = this.#index.liveKeys;
     if (changes.length > 0) listener?.onApplied(batch);
     batch.end();
-  }
-
-  /** Reads what others have committed and applies it, until there is no more. Rejects with LogError. */
-  async catchUp(onRead?: (changes: readonly Change[]) => void): Promise<void> {
-    for (;;) {
-      const from = this.#head;
-      const changes = await this.#log.changes(from, CATCH_UP_BYTES);
-      const last = changes[changes.length - 1];
-      if (last === undefined) return;
-      // Somebody else may have caught up meanwhile.
-      if (this.#head !== from) continue;
-      onRead?.(changes);
-      this.apply(changes, last.revision);
-    }
   }
 
   #applyChange(change: Change, i: number, wantsPrevious: boolean): void {
@@ -131,11 +126,24 @@ export class Tail {
     if (oldLease !== lease) this.#leases.move(key, oldLease, lease);
   }
 
-  #applyLease(change: LeaseChange | undefined): void {
-    if (change === undefined) return;
-    if (change.kind === 'grant') this.#leases.granted(change.id, change.ttl);
-    else if (change.kind === 'revoke') this.#leases.revoked(change.id);
-    else this.#leases.checkpointed(change.id, change.remainingTtl);
+  #applyNote({ change }: Note): void {
+    switch (change.kind) {
+      case 'grant':
+        this.#leases.granted(change.id, change.ttl);
+        break;
+      case 'revoke':
+      case 'expire':
+        this.#leases.revoked(change.id);
+        break;
+      case 'checkpoint':
+        this.#leases.checkpointed(change.id, change.remainingTtl);
+        break;
+      case 'record':
+        this.#records.apply(change);
+        break;
+      default:
+        unreachable(change);
+    }
   }
 
   #giveSecondChances(): void {
@@ -155,10 +163,7 @@ export class Tail {
   }
 }
 
-const NO_LEASES: readonly LeaseChange[] = [];
-const NO_MARKS: readonly number[] = [];
 const OLD_HITS_MAX = 1024;
-const CATCH_UP_BYTES = 1024 * 1024;
 
 /** The batch that listeners are shown. One object for all batches. */
 class Batch implements AppliedBatch {

@@ -109,5 +109,9 @@ export interface Cursor {
   readonly commit: CommitId;
 }
 
+export function sameCursor(a: Cursor, b: Cursor): boolean {
+  return a.revision === b.revision && a.notes === b.notes && a.commit === b.commit;
+}
+
 /** etcd's alarms. */
 export type AlarmKind = 'nospace' | 'corrupt';

@@ -14,13 +14,23 @@ export class ValueLoader {
   readonly #values: ValueReader;
   readonly #tail: Tail;
   readonly #horizon: () => Revision;
+  readonly #confirm: (() => Promise<void>) | undefined;
 
-  constructor(index: KeyIndex, cache: ValueCache, values: ValueReader, tail: Tail, horizon: () => Revision) {
+  /** `confirm`: with a shared log, which others write to and sweep: brings index and horizon up to date. */
+  constructor(
+    index: KeyIndex,
+    cache: ValueCache,
+    values: ValueReader,
+    tail: Tail,
+    horizon: () => Revision,
+    confirm: (() => Promise<void>) | undefined,
+  ) {
     this.#index = index;
     this.#cache = cache;
     this.#values = values;
     this.#tail = tail;
     this.#horizon = horizon;
+    this.#confirm = confirm;
   }
 
   /** What the decisions rest on and the cache has not. A Map at once when there is nothing to read. */
@@ -49,6 +59,8 @@ export class ValueLoader {
         const message = messages[i];
         if (at === undefined) continue;
         if (message === undefined) {
+          await this.#confirm?.();
+          if (!this.#notInMemory(batch, loaded).some((still) => placeOf(still) === placeOf(at))) continue;
           throw new StoreError('corrupt', `the log has no row at revision ${at.revision}, sub ${at.sub}`);
         }
         loaded.set(placeOf(at), message);

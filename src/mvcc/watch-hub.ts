@@ -142,6 +142,11 @@ export class WatchHub implements AppliedListener {
     }
   }
 
+  /** Ends all watchers as compacted. */
+  endAll(compactRevision: Revision): void {
+    for (const watcher of this.#watchers) this.#endCompacted(watcher, compactRevision);
+  }
+
   /** Ends all watchers without a word to their sinks; resolves when nothing is being read any more. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -7,12 +7,13 @@ import type { LeaseView } from './lease-book.ts';
 import { type AppendBatch, type Log, LogError } from './log.ts';
 import { Messages, type MissingMessage } from './messages.ts';
 import { costOf, type Quota } from './quota.ts';
+import type { Records } from './records.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
 import { sameChanges } from './same-changes.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
-import type { Change, Revision } from './types.ts';
+import { type Change, type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
 import type { ValueLoader } from './value-loader.ts';
 
@@ -39,7 +40,7 @@ export class Writer {
   #stopped = false;
   #idle: (() => void)[] = [];
   /** An append whose fate is not known. Nothing else is written before it is. */
-  #unsettled: { readonly batch: AppendBatch; readonly leaseMarks: readonly number[] } | undefined;
+  #unsettled: { readonly batch: AppendBatch; readonly cursor: Cursor } | undefined;
 
   constructor(parts: WriterParts, limits: WriterLimits) {
     this.#parts = parts;
@@ -122,11 +123,11 @@ export class Writer {
 
   /** Decides as many of the requests as can be decided together, appends, answers. Answers those left over. */
   async #decideAndAppend(batch: Queued[]): Promise<Queued[]> {
-    const { index, cache, leases, tail } = this.#parts;
+    const { index, cache, leases, records, tail } = this.#parts;
     for (let attempt = 0; attempt < this.#limits.attemptsMax; attempt += 1) {
       const loading = this.#parts.loader.load(batch);
       const loaded = loading instanceof Map ? loading : await loading;
-      const draft = new Draft(index, leases, tail.head);
+      const draft = new Draft(index, leases, records, tail.head);
       const messages = new Messages(cache, loaded);
       const decided = this.#decideAll(batch, draft, messages);
       const done = decided === batch.length ? batch : batch.slice(0, decided);
@@ -141,7 +142,7 @@ export class Writer {
         release?.();
       }
       this.#parts.stats.appendsMoved.value += 1;
-      await tail.catchUp();
+      await this.#parts.confirm?.();
     }
     throw new StoreError('unavailable', 'other writers were first, time and again');
   }
@@ -169,12 +170,16 @@ export class Writer {
 
   async #append(draft: Draft): Promise<'applied' | 'moved'> {
     const { log, tail, stats, clock } = this.#parts;
-    const { changes, leases, leaseMarks } = draft;
-    if (changes.length === 0 && leases.length === 0) {
-      if (!this.#parts.shared) return 'applied';
-      return (await log.head()) === tail.head ? 'applied' : 'moved';
+    const { changes, notes } = draft;
+    const expected = tail.cursor;
+    if (changes.length === 0 && notes.length === 0) {
+      // Nothing is written, but what was decided must hold at a moment after the request came.
+      await this.#parts.confirm?.();
+      return sameCursor(tail.cursor, expected) ? 'applied' : 'moved';
     }
-    const batch = { expectedHead: tail.head, changes, leases };
+    const commit = this.#parts.newCommitId();
+    const batch: AppendBatch = { expected, commit, changes, notes };
+    const cursor: Cursor = { revision: draft.revision, notes: expected.notes + notes.length, commit };
     const beganMs = clock.monotonicMs();
     try {
       const result = await log.append(batch);
@@ -183,11 +188,11 @@ export class Writer {
     } catch (error) {
       stats.appendsFailed.value += 1;
       if (!(error instanceof LogError) || error.code !== 'ambiguous') throw error;
-      this.#unsettled = { batch, leaseMarks };
+      this.#unsettled = { batch, cursor };
       await this.#settle(error);
       return 'applied';
     }
-    tail.apply(changes, draft.revision, leases, leaseMarks);
+    this.#apply(batch, cursor);
     return 'applied';
   }
 
@@ -199,8 +204,8 @@ export class Writer {
   async #settle(cause?: LogError): Promise<void> {
     const unsettled = this.#unsettled;
     if (unsettled === undefined) return;
-    const { batch, leaseMarks } = unsettled;
-    const { log, tail, clock } = this.#parts;
+    const { batch, cursor } = unsettled;
+    const { log, clock } = this.#parts;
     let head: Revision | undefined;
     for (let attempt = 0; attempt < SETTLE_ATTEMPTS && head === undefined; attempt += 1) {
       if (attempt > 0) await pause(clock, SETTLE_PAUSE_MS * 2 ** attempt);
@@ -213,20 +218,23 @@ export class Writer {
       if (cause !== undefined) throw cause;
       return;
     }
-    if (head > batch.expectedHead) {
+    if (head > batch.expected.revision) {
       const there = await readBack(log, batch);
       if (there !== undefined && sameChanges(there, batch.changes)) {
-        const last = batch.changes[batch.changes.length - 1];
         this.#unsettled = undefined;
-        if (last !== undefined) tail.apply(batch.changes, last.revision, batch.leases, leaseMarks);
-        await tail.catchUp();
+        this.#apply(batch, cursor);
         return;
       }
       if (there === undefined) throw cause ?? new LogError('unavailable', 'an earlier commit is not settled yet');
-      await tail.catchUp();
     }
     this.#unsettled = undefined;
     if (cause !== undefined) throw new LogError('unavailable', cause.message, { cause });
+  }
+
+  /** A shared log's news may have told the Tail of it already. */
+  #apply(batch: AppendBatch, cursor: Cursor): void {
+    const { tail } = this.#parts;
+    if (sameCursor(tail.cursor, batch.expected)) tail.apply(batch.changes, batch.notes, cursor);
   }
 
   #answer(batch: readonly Queued[]): void {
@@ -282,14 +290,17 @@ export interface WriterParts {
   readonly index: KeyIndex;
   readonly cache: ValueCache;
   readonly leases: LeaseView;
+  readonly records: Records;
   readonly tail: Tail;
   readonly loader: ValueLoader;
   readonly quota: Quota;
   readonly alarms: AlarmSet;
   readonly stats: StoreStats;
   readonly clock: Clock;
-  /** Others write to the same log. */
-  readonly shared: boolean;
+  /** With a log that others write to as well: Follower.confirm. */
+  readonly confirm: (() => Promise<void>) | undefined;
+  /** With such a log a new one each time; else 0. */
+  readonly newCommitId: () => CommitId;
   readonly horizon: () => Revision;
   /** Compactor.hold. */
   readonly holdSweep: () => () => void;
@@ -360,7 +371,7 @@ function pause(clock: Clock, delayMs: number): Promise<void> {
 /** What the log has where the batch should be; undefined when it cannot be read. */
 async function readBack(log: Log, batch: AppendBatch): Promise<readonly Change[] | undefined> {
   const found: Change[] = [];
-  let after = batch.expectedHead;
+  let after = batch.expected.revision;
   while (found.length < batch.changes.length) {
     const changes = await log.changes(after, SETTLE_READ_BYTES).catch(ignoreLogError);
     if (changes === undefined) return undefined;

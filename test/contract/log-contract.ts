@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AppendResult, Log } from '../../src/mvcc/log.ts';
 import type { Change, ChangeHead, LeaseChange, LeaseRecord } from '../../src/mvcc/types.ts';
 import { CHANGES_PER_TXN_MAX, FIRST_REVISION } from '../../src/mvcc/types.ts';
+import { batchOf } from '../support/append-batch.ts';
 import { bytesOf, del, put } from './changes.ts';
 
 /** One store under test, empty at first. */
@@ -42,7 +43,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
 
     function append(log: Log, changes: readonly Change[], leases: readonly LeaseChange[] = []): Promise<AppendResult> {
       const expectedHead = (changes[0]?.revision ?? FIRST_REVISION + 1) - 1;
-      return log.append({ expectedHead, changes, leases });
+      return log.append(batchOf(expectedHead, changes, leases));
     }
 
     async function loadAll(log: Log): Promise<ChangeHead[]> {
@@ -59,7 +60,13 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         const log = store.log();
         opened.push({ store, log });
         const state = await log.open();
-        expect(state).toMatchObject({ head: FIRST_REVISION, horizon: 0, leases: [], alarms: [], rows: 0 });
+        expect(state).toMatchObject({
+          cursor: { revision: FIRST_REVISION },
+          horizon: 0,
+          leases: [],
+          alarms: [],
+          rows: 0,
+        });
         expect(state.clusterId).toBeGreaterThan(0n);
         expect(state.memberId).toBeLessThan(2n ** 64n);
         expect(await loadAll(log)).toEqual([]);
@@ -80,7 +87,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         const changes = [put(2, 0, 'b', 'one'), put(3, 0, 'a', 'two'), del(3, 1, 'b'), put(4, 0, '\xff\0', '')];
         await append(log, changes);
         const { log: next, state } = await again(store, log);
-        expect(state.head).toBe(4);
+        expect(state.cursor.revision).toBe(4);
         expect(state.rows).toBe(4);
         expect(await loadAll(next)).toEqual(
           changes.map(({ value, ...head }) => ({ ...head, valueBytes: value.length })),
@@ -127,19 +134,15 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
       it('is a compare-and-set on the head: moved writes nothing', async () => {
         const { store, log } = await fresh();
         await append(log, [put(2, 0, 'a', '1')]);
-        const lost = await log.append({
-          expectedHead: 1,
-          changes: [put(2, 0, 'b', 'lost')],
-          leases: [{ kind: 'grant', id: 7n, ttl: 5 }],
-        });
+        const lost = await log.append(batchOf(1, [put(2, 0, 'b', 'lost')], [{ kind: 'grant', id: 7n, ttl: 5 }]));
         expect(lost).toEqual({ kind: 'moved', head: 2 });
-        expect(await log.append({ expectedHead: 9, changes: [put(10, 0, 'b', '')], leases: [] })).toEqual({
+        expect(await log.append(batchOf(9, [put(10, 0, 'b', '')]))).toEqual({
           kind: 'moved',
           head: 2,
         });
         expect(await log.changes(0, 1e6)).toEqual([put(2, 0, 'a', '1')]);
         const { state } = await again(store, log);
-        expect(state).toMatchObject({ head: 2, leases: [], rows: 1 });
+        expect(state).toMatchObject({ cursor: { revision: 2 }, leases: [], rows: 1 });
       });
 
       it('lets exactly one of two that overlap win', async () => {
@@ -208,16 +211,18 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
             { kind: 'grant', id: 2n ** 63n - 1n, ttl: 1 },
           ],
         );
-        const leaseOnly = await log.append({
-          expectedHead: 2,
-          changes: [],
-          leases: [
-            { kind: 'checkpoint', id: 5n, remainingTtl: 20 },
-            { kind: 'checkpoint', id: 99n, remainingTtl: 20 },
-            { kind: 'revoke', id: 2n ** 63n - 1n },
-            { kind: 'revoke', id: 98n },
-          ],
-        });
+        const leaseOnly = await log.append(
+          batchOf(
+            2,
+            [],
+            [
+              { kind: 'checkpoint', id: 5n, remainingTtl: 20 },
+              { kind: 'checkpoint', id: 99n, remainingTtl: 20 },
+              { kind: 'revoke', id: 2n ** 63n - 1n },
+              { kind: 'revoke', id: 98n },
+            ],
+          ),
+        );
         expect(leaseOnly).toEqual({ kind: 'committed' });
         expect(await log.head()).toBe(2);
         const { state } = await again(store, log);
@@ -303,7 +308,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         await log.compact(2);
         expect(await log.changes(1, 1e9)).toHaveLength(2);
         const { state } = await again(store, log);
-        expect(state).toMatchObject({ horizon: 3, head: 3, rows: 2 });
+        expect(state).toMatchObject({ horizon: 3, cursor: { revision: 3 }, rows: 2 });
       });
 
       it('remove what is named and nothing else', async () => {
@@ -332,8 +337,8 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         ]);
         expect(await log.head()).toBe(3);
         const { log: next, state } = await again(store, log);
-        expect(state).toMatchObject({ head: 3, horizon: 3, rows: 0 });
-        expect(await next.append({ expectedHead: 2, changes: [put(3, 0, 'b', '')], leases: [] })).toEqual({
+        expect(state).toMatchObject({ cursor: { revision: 3 }, horizon: 3, rows: 0 });
+        expect(await next.append(batchOf(2, [put(3, 0, 'b', '')]))).toEqual({
           kind: 'moved',
           head: 3,
         });
@@ -374,7 +379,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         const size = await log.size();
         expect(size.inUseBytes).toBe(size.totalBytes);
         expect(await log.rows([{ revision: 2, sub: 0 }])).toEqual(changes.slice(0, 1));
-        expect((await again(store, log)).state).toMatchObject({ head: 2, rows: 1 });
+        expect((await again(store, log)).state).toMatchObject({ cursor: { revision: 2 }, rows: 1 });
       });
     });
 
@@ -428,7 +433,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         await expect(log.rows([])).rejects.toMatchObject({ code: 'closed' });
         await expect(log.compact(2)).rejects.toMatchObject({ code: 'closed' });
         await expect(log.snapshot()).rejects.toMatchObject({ code: 'closed' });
-        expect((await again(store, log)).state.head).toBe(2);
+        expect((await again(store, log)).state.cursor.revision).toBe(2);
       });
     });
   });

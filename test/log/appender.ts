@@ -10,7 +10,7 @@ const [url = '', inFlight = '1'] = process.argv.slice(2);
 const log = logFor(url);
 let head: number;
 try {
-  head = (await log.open()).head;
+  head = (await log.open()).cursor.revision;
 } catch (error) {
   process.send?.({ refused: error instanceof Error ? error.message : String(error) });
   process.exit(0);

@@ -1,6 +1,7 @@
 import type { AppendBatch } from '../../src/mvcc/log.ts';
 import type { Change, Revision } from '../../src/mvcc/types.ts';
 import { bytesOf } from '../contract/changes.ts';
+import { batchOf } from '../support/append-batch.ts';
 
 /*
  * A history that two processes know without telling each other: the batch after a head follows from the head alone,
@@ -32,11 +33,7 @@ export function transactionAt(revision: Revision): Change[] {
 export function batchAfter(head: Revision): AppendBatch {
   const changes: Change[] = [];
   for (let i = 1; i <= 1 + (mix(head * 31) % 20); i++) changes.push(...transactionAt(head + i));
-  return {
-    expectedHead: head,
-    changes,
-    leases: head % 5 === 0 ? [{ kind: 'grant', id: BigInt(head), ttl: 60 }] : [],
-  };
+  return batchOf(head, changes, head % 5 === 0 ? [{ kind: 'grant', id: BigInt(head), ttl: 60 }] : []);
 }
 
 /** The head after that batch. */

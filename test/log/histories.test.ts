@@ -8,6 +8,7 @@ import type { Log } from '../../src/mvcc/log.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
 import type { Change, ChangeHead, LeaseChange, Position } from '../../src/mvcc/types.ts';
 import { bytesOf } from '../contract/changes.ts';
+import { batchOf } from '../support/append-batch.ts';
 
 /*
  * Two engines, one story: a random history is told to the model and to the engine, and whatever the two answer must
@@ -121,7 +122,7 @@ class Story {
     await this.close();
     this.#logs = this.#make.map((make) => make());
     const state = await this.#both((log) => log.open().then(({ clusterId, memberId, ...rest }) => rest));
-    expect(state).toMatchObject({ head: this.#head, horizon: this.#horizon });
+    expect(state).toMatchObject({ cursor: { revision: this.#head }, horizon: this.#horizon });
     await this.#both(async (log) => {
       const heads: ChangeHead[] = [];
       await log.load((rows) => {
@@ -135,9 +136,7 @@ class Story {
     switch (step.do) {
       case 'append': {
         const changes = step.txns.flatMap((txn, i) => txn.map((each, sub) => changeOf(each, this.#head + 1 + i, sub)));
-        const result = await this.#both((log) =>
-          log.append({ expectedHead: this.#head + step.off, changes, leases: step.leases }),
-        );
+        const result = await this.#both((log) => log.append(batchOf(this.#head + step.off, changes, step.leases)));
         expect(result.kind).toBe(step.off === 0 ? 'committed' : 'moved');
         if (step.off !== 0) break;
         this.#head += step.txns.length;

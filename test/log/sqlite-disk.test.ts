@@ -86,6 +86,6 @@ function lastCommitted(appender: Appender): number {
 
 async function expectWhole(url: string, acknowledged: number): Promise<void> {
   const log = logFor(`${url}&check=full`);
-  expect((await log.open()).head).toBeGreaterThanOrEqual(acknowledged);
+  expect((await log.open()).cursor.revision).toBeGreaterThanOrEqual(acknowledged);
   await log.close();
 }

@@ -35,20 +35,22 @@ describe('kill -9 of a process that appends', () => {
       while ((boundaries.at(-1) ?? 0) <= acknowledged + 200) boundaries.push(headAfter(boundaries.at(-1) ?? 0));
       const log = logFor(url);
       const state = await log.open();
-      expect(state.head, `round ${round}: an acknowledged batch is lost`).toBeGreaterThanOrEqual(acknowledged);
-      expect(boundaries, `round ${round}: half a batch`).toContain(state.head);
+      expect(state.cursor.revision, `round ${round}: an acknowledged batch is lost`).toBeGreaterThanOrEqual(
+        acknowledged,
+      );
+      expect(boundaries, `round ${round}: half a batch`).toContain(state.cursor.revision);
       const found: Change[] = [];
-      for (let after = head; after < state.head; after = found.at(-1)?.revision ?? state.head) {
+      for (let after = head; after < state.cursor.revision; after = found.at(-1)?.revision ?? state.cursor.revision) {
         found.push(...(await log.changes(after, 2 ** 20)));
       }
       let at = 0;
       let wrong = 0;
-      for (let revision = head + 1; revision <= state.head; revision++) {
+      for (let revision = head + 1; revision <= state.cursor.revision; revision++) {
         for (const change of transactionAt(revision)) if (!sameChange(found[at++], change)) wrong++;
       }
       expect({ wrong, rows: found.length }).toEqual({ wrong: 0, rows: at });
       await log.close();
-      head = state.head;
+      head = state.cursor.revision;
     }
     expect(head).toBeGreaterThan(FIRST_REVISION);
   }, 300_000);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { logFor } from '../../src/log/engines.ts';
 import type { Log } from '../../src/mvcc/log.ts';
 import { put } from '../contract/changes.ts';
+import { batchOf } from '../support/append-batch.ts';
 import { Appender } from './child.ts';
 
 describe('opening an SQLite store', { timeout: 180_000 }, () => {
@@ -36,14 +37,14 @@ describe('opening an SQLite store', { timeout: 180_000 }, () => {
     const log = logAt(url);
     await log.open();
     const changes = Array.from({ length: 1_000 }, (_, i) => put(2, i, `key${i}`, 'x'.repeat(2_000)));
-    await log.append({ expectedHead: 1, changes, leases: [] });
+    await log.append(batchOf(1, changes));
     await log.close();
   }
 
   it('makes the folder, and leaves no write-ahead log behind when closed', async () => {
     const log = logAt(`sqlite://${folder}/a/b/kedge.db`);
     await log.open();
-    await log.append({ expectedHead: 1, changes: [put(2, 0, 'a', '')], leases: [] });
+    await log.append(batchOf(1, [put(2, 0, 'a', '')]));
     await log.close();
     expect(existsSync(join(folder, 'a/b/kedge.db'))).toBe(true);
     expect(existsSync(join(folder, 'a/b/kedge.db-wal'))).toBe(false);
@@ -70,7 +71,7 @@ describe('opening an SQLite store', { timeout: 180_000 }, () => {
       await appender.kill();
     }
     expect(existsSync(`${file}.owner`)).toBe(true);
-    expect((await logAt(url).open()).head).toBeGreaterThan(1);
+    expect((await logAt(url).open()).cursor.revision).toBeGreaterThan(1);
   });
 
   it('is not kept out by a stale owner whose pid lives on in another process', async () => {
@@ -87,7 +88,7 @@ describe('opening an SQLite store', { timeout: 180_000 }, () => {
     db.close();
     await expect(logAt(url).open()).rejects.toMatchObject({
       code: 'refused',
-      message: expect.stringMatching(/kedge\.db has schema version 7, this kedge knows up to 1: run the newer kedge/),
+      message: expect.stringMatching(/kedge\.db has schema version 7, this kedge knows up to 2: run the newer kedge/),
     });
   });
 
@@ -136,7 +137,7 @@ describe('opening an SQLite store', { timeout: 180_000 }, () => {
     await writeFile(file, 'x'.repeat(200));
     await expect(logAt(url).open()).rejects.toMatchObject({ code: 'corrupt' });
     await rm(file);
-    expect((await logAt(url).open()).head).toBe(1);
+    expect((await logAt(url).open()).cursor.revision).toBe(1);
   });
 
   it('may be loaded in any number of rows', async () => {
@@ -145,11 +146,11 @@ describe('opening an SQLite store', { timeout: 180_000 }, () => {
     const total = Number(process.env['KEDGE_LOAD_ROWS'] ?? 100_000);
     for (let head = 1; head < total + 1; head += 10_000) {
       const changes = Array.from({ length: 10_000 }, (_, i) => put(head + 1 + i, 0, `key${head + i}`, 'x'.repeat(512)));
-      await log.append({ expectedHead: head, changes, leases: [] });
+      await log.append(batchOf(head, changes));
     }
     await log.close();
     const next = logAt(url);
-    expect(await next.open()).toMatchObject({ head: total + 1, rows: total });
+    expect(await next.open()).toMatchObject({ cursor: { revision: total + 1 }, rows: total });
     let seen = 1;
     await next.load((rows) => {
       for (const row of rows) if (row.revision === seen + 1 && row.key === `key${seen}`) seen++;

@@ -9,6 +9,7 @@ import { logFor } from '../../src/log/engines.ts';
 import { restoreSqlite } from '../../src/log/sqlite/restore.ts';
 import type { Log } from '../../src/mvcc/log.ts';
 import { put } from '../contract/changes.ts';
+import { batchOf } from '../support/append-batch.ts';
 
 describe('restoring an SQLite snapshot', () => {
   let folder = '';
@@ -23,7 +24,7 @@ describe('restoring an SQLite snapshot', () => {
     log = logFor(`sqlite://${folder}/kedge.db`);
     await log.open();
     const changes = Array.from({ length: 500 }, (_, i) => put(2 + i, 0, `key${i}`, 'x'.repeat(1_000)));
-    await log.append({ expectedHead: 1, changes, leases: [{ kind: 'grant', id: 5n, ttl: 60 }] });
+    await log.append(batchOf(1, changes, [{ kind: 'grant', id: 5n, ttl: 60 }]));
     await log.compact(100);
     await log.alarm('nospace', true);
   });
@@ -58,7 +59,7 @@ describe('restoring an SQLite snapshot', () => {
       states.push(await each.open());
       expect(await each.changes(1, 1e9)).toHaveLength(500);
       const head = 501;
-      expect(await each.append({ expectedHead: head, changes: [put(head + 1, 0, 'a', '')], leases: [] })).toEqual({
+      expect(await each.append(batchOf(head, [put(head + 1, 0, 'a', '')]))).toEqual({
         kind: 'committed',
       });
       await each.close();

@@ -112,7 +112,8 @@ export class Model {
         if (this.leases.has(request.id)) throw new StoreError('lease-exists');
         this.leases.add(request.id);
         return { revision: this.head };
-      case 'lease-revoke': {
+      case 'lease-revoke':
+      case 'lease-expire': {
         if (!this.leases.has(request.id)) throw new StoreError('lease-not-found');
         for (const pair of this.#now()) {
           if (pair.lease === request.id) this.#add(pair.key, undefined);
@@ -122,6 +123,8 @@ export class Model {
       }
       case 'lease-checkpoint':
         if (!this.leases.has(request.id)) throw new StoreError('lease-not-found');
+        return { revision: this.head };
+      case 'records':
         return { revision: this.head };
     }
   }

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { LogError } from '../../src/mvcc/log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
 import type { PutRequest, RangeRequest } from '../../src/mvcc/requests.ts';
+import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
 import type { Store } from '../../src/mvcc/store.ts';
 import { decodePair } from './decode.ts';
 import { openStore } from './replay.ts';
@@ -17,6 +19,13 @@ async function start(log: MemoryLog, options: Parameters<typeof openStore>[1] = 
   stores.push(store);
   await store.start();
   return store;
+}
+
+/** Two replicas on one database. */
+async function startTwo(): Promise<[Store, Store]> {
+  const rows = new SharedMemoryStore(() => systemClock.monotonicMs());
+  const one = (replica: string) => start(new SharedMemoryLog(rows), { replica, random: Math.random });
+  return [await one('a'), await one('b')];
 }
 
 function put(key: string, value: string, more: Partial<PutRequest> = {}): PutRequest {
@@ -37,9 +46,7 @@ async function readValue(store: Store, key: string): Promise<string | undefined>
 
 describe('two stores on one log', () => {
   it('decides anew when the other was first, and burns no revision', async () => {
-    const rows = new MemoryStore();
-    const a = await start(new MemoryLog(rows), { shared: true });
-    const b = await start(new MemoryLog(rows), { shared: true });
+    const [a, b] = await startTwo();
     const results = await Promise.all(
       Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).put(put('k', String(i)))),
     );
@@ -53,9 +60,7 @@ describe('two stores on one log', () => {
   });
 
   it('lets one of two creators of a key win', async () => {
-    const rows = new MemoryStore();
-    const a = await start(new MemoryLog(rows), { shared: true });
-    const b = await start(new MemoryLog(rows), { shared: true });
+    const [a, b] = await startTwo();
     const create = (who: string) =>
       ({
         kind: 'txn',
@@ -74,9 +79,7 @@ describe('two stores on one log', () => {
   });
 
   it('answers a serializable read as it stands, a linearizable one from the head of the log', async () => {
-    const rows = new MemoryStore();
-    const a = await start(new MemoryLog(rows), { shared: true });
-    const b = await start(new MemoryLog(rows), { shared: true });
+    const [a, b] = await startTwo();
     await a.put(put('k', 'new'));
     expect((await b.range(range('k', { serializable: true }))).count).toBe(0);
     expect((await b.range(range('k'))).count).toBe(1);
@@ -109,7 +112,7 @@ describe('a log that fails', () => {
     const [granted, written] = await Promise.all([store.leaseGrant(7n, 60), store.put(put('k', '1', { lease: 7n }))]);
     expect(granted.id).toBe(7n);
     expect(written.revision).toBe(2);
-    expect(store.leaseTimeToLive(7n, true)?.keys).toEqual(['k']);
+    expect((await store.leaseTimeToLive(7n, true))?.keys).toEqual(['k']);
     expect(rows.rows).toHaveLength(1);
     expect((await store.put(put('k', '2'))).revision).toBe(3);
   });

@@ -8,7 +8,12 @@ import type { PackedAppend } from './protocol.ts';
 function batch(value: string): AppendBatch {
   const bytes = new TextEncoder().encode(value);
   const change = { revision: 8, sub: 0, key: 'a', createRevision: 8, version: 1, lease: 0n, value: bytes } as const;
-  return { expectedHead: 7, changes: [{ kind: 'put', ...change }], leases: [] };
+  return {
+    expected: { revision: 7, notes: 0, commit: 0 },
+    commit: 0,
+    changes: [{ kind: 'put', ...change }],
+    notes: [],
+  };
 }
 
 describe('the slot for small appends', () => {

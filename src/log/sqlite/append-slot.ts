@@ -48,7 +48,7 @@ export class AppendSlot {
   #reject: ((why: LogError) => void) | undefined;
 
   fits(batch: AppendBatch, bytes: number): boolean {
-    return bytes <= SLOT_BYTES && batch.leases.length === 0 && batch.changes.length > 0;
+    return bytes <= SLOT_BYTES && batch.notes.length === 0 && batch.changes.length > 0;
   }
 
   /** Only while no other append is under way. Rejects with LogError. */
@@ -57,7 +57,7 @@ export class AppendSlot {
     invariant(Atomics.load(words, TURN) === Turn.free, 'one append at a time goes through the slot');
     packChanges(batch.changes, data);
     words[ROWS] = batch.changes.length;
-    numbers[EXPECTED_HEAD] = batch.expectedHead;
+    numbers[EXPECTED_HEAD] = batch.expected.revision;
     Atomics.store(words, TURN, Turn.asked);
     thread.ring();
     return new Promise((resolve, reject) => {
@@ -103,7 +103,7 @@ export function serveSlot(
   let turn: number = Turn.committed;
   try {
     const expectedHead = numbers[EXPECTED_HEAD] as number;
-    const found = append({ buffer: data, rows: words[ROWS] as number, expectedHead, leases: undefined });
+    const found = append({ buffer: data, rows: words[ROWS] as number, expectedHead, notes: undefined });
     if (found !== undefined) {
       turn = Turn.moved;
       numbers[FOUND_HEAD] = (found as { readonly moved: number }).moved;

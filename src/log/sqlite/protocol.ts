@@ -1,5 +1,5 @@
 import type { LogSize, LogState } from '../../mvcc/log.ts';
-import type { AlarmKind, LeaseChange, Revision } from '../../mvcc/types.ts';
+import type { AlarmKind, Note, Revision } from '../../mvcc/types.ts';
 import type { SharedSlot } from './append-slot.ts';
 import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
@@ -30,7 +30,7 @@ export interface PackedAppend {
   readonly rows: number;
   readonly buffer: ArrayBufferLike;
   readonly expectedHead: number;
-  readonly leases: readonly LeaseChange[] | undefined;
+  readonly notes: readonly Note[] | undefined;
 }
 
 /** The writer thread's calls: name → [arguments, answer]. */

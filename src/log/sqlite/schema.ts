@@ -13,7 +13,7 @@ import { CHANGES_PER_TXN_MAX, FIRST_REVISION, type Revision } from '../../mvcc/t
 export const APPLICATION_ID = 0x6b656467;
 
 /** The schema that this program writes. Older ones are brought up to it, newer ones are refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** With 8 KiB a value of 4 KiB would have a page to itself, half of it empty: a third fewer such puts a second. */
 export const PAGE_BYTES = 4096;
@@ -36,6 +36,7 @@ const MIGRATIONS: readonly string[] = [
    );
    CREATE TABLE alarm (kind TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
+  `CREATE TABLE record (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;`,
 ];
 
 /** Revisions below this have ids that are exact as numbers. */

@@ -94,10 +94,10 @@ export class SqliteLog implements Log {
     const buffer = new ArrayBuffer(bytes);
     packChanges(batch.changes, buffer);
     const call: AppendCall = {
-      expectedHead: batch.expectedHead,
+      expectedHead: batch.expected.revision,
       rows: batch.changes.length,
       buffer,
-      leases: batch.leases.length === 0 ? undefined : batch.leases,
+      notes: batch.notes.length === 0 ? undefined : batch.notes,
     };
     const lost = await writer.call('append', call, [buffer]);
     return lost === undefined ? COMMITTED : { kind: 'moved', head: lost.moved };

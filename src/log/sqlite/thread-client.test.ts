@@ -15,8 +15,8 @@ describe('a thread that dies', () => {
     const options = parseSqliteUrl(`sqlite://${folder}/kedge.db`);
     const thread = new ThreadClient<Calls>({ role: 'writer', slot: undefined, options });
     try {
-      expect(await thread.call('open', undefined)).toMatchObject({ head: 1 });
-      const empty = { expectedHead: 1, rows: 0, buffer: new ArrayBuffer(0), leases: undefined };
+      expect(await thread.call('open', undefined)).toMatchObject({ cursor: { revision: 1 } });
+      const empty = { expectedHead: 1, rows: 0, buffer: new ArrayBuffer(0), notes: undefined };
       expect(await thread.call('append', empty)).toBe(undefined);
       const calls = await Promise.allSettled([
         thread.call('nonsense', undefined),

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { LogError, type LogState } from '../../mvcc/log.ts';
-import { type AlarmKind, type LeaseChange, type LeaseRecord, NO_LEASE, type Revision } from '../../mvcc/types.ts';
+import { type AlarmKind, type Key, type LeaseRecord, NO_LEASE, type Note, type Revision } from '../../mvcc/types.ts';
 import { connect, walBytesKept } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
@@ -212,6 +212,8 @@ function openSession(options: SqliteOptions) {
       grant: db.prepare('INSERT OR REPLACE INTO lease (id, ttl, remaining_ttl) VALUES (?, ?, ?)'),
       revoke: db.prepare('DELETE FROM lease WHERE id = ?'),
       checkpoint: db.prepare('UPDATE lease SET remaining_ttl = ? WHERE id = ?'),
+      record: db.prepare('INSERT OR REPLACE INTO record (name, value) VALUES (?, ?)'),
+      forget: db.prepare('DELETE FROM record WHERE name = ?'),
       raiseAlarm: db.prepare('INSERT OR IGNORE INTO alarm (kind) VALUES (?)'),
       clearAlarm: db.prepare('DELETE FROM alarm WHERE kind = ?'),
       hasAlarm: db.prepare<[string], number>('SELECT 1 FROM alarm WHERE kind = ?').pluck(),
@@ -224,7 +226,7 @@ function openSession(options: SqliteOptions) {
 
 function append(session: Session, call: PackedAppend, batch: PackedBatch): void {
   insertRows(session, batch);
-  if (call.leases !== undefined) for (const lease of call.leases) applyLease(session, lease);
+  if (call.notes !== undefined) for (const note of call.notes) applyNote(session, note);
 }
 
 /** Many rows in one statement cost a fifth less than as many statements. */
@@ -259,16 +261,22 @@ function insertRows({ insertOne, insertMany }: Session, batch: PackedBatch): voi
   }
 }
 
-function applyLease(session: Session, change: LeaseChange): void {
+function applyNote(session: Session, { change }: Note): void {
   switch (change.kind) {
     case 'grant':
       session.grant.run(change.id, change.ttl, change.ttl);
       break;
+    // Nobody but this process renews leases: what it says is over is over.
     case 'revoke':
+    case 'expire':
       session.revoke.run(change.id);
       break;
     case 'checkpoint':
       session.checkpoint.run(change.remainingTtl, change.id);
+      break;
+    case 'record':
+      if (change.value === undefined) session.forget.run(blobOf(change.name));
+      else session.record.run(blobOf(change.name), change.value);
       break;
   }
 }
@@ -287,14 +295,22 @@ function stateOf(db: Database.Database): LogState {
     .all()
     .map(([id, ttl, remainingTtl]): LeaseRecord => ({ id, ttl: Number(ttl), remainingTtl: Number(remainingTtl) }));
   return {
-    head: Number(db.prepare(HEAD_SQL).pluck().get()),
+    cursor: { revision: Number(db.prepare(HEAD_SQL).pluck().get()), notes: 0, commit: 0 },
     horizon: Number(meta.get('horizon')),
     leases,
+    records: db
+      .prepare<[], { readonly name: Buffer; readonly value: Buffer }>('SELECT name, value FROM record ORDER BY name')
+      .all()
+      .map(({ name, value }) => ({ name: name.toString('latin1'), value: new Uint8Array(value) })),
     alarms: db.prepare<[], AlarmKind>('SELECT kind FROM alarm ORDER BY kind').pluck().all(),
     clusterId: BigInt.asUintN(64, meta.get('cluster_id') ?? 0n),
     memberId: BigInt.asUintN(64, meta.get('member_id') ?? 0n),
     rows: Number(db.prepare('SELECT count(*) FROM log').pluck().get()),
   };
+}
+
+function blobOf(name: Key): Buffer {
+  return Buffer.from(name, 'latin1');
 }
 
 function isDiskError(error: unknown): boolean {

@@ -1,0 +1,200 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Service } from '../base/service.ts';
+import { LogError, type News, type SharedLog } from './log.ts';
+import { toStoreError } from './store-error.ts';
+import type { StoreStats } from './store-stats.ts';
+import type { Tail } from './tail.ts';
+import type { AlarmKind, Cursor, Revision } from './types.ts';
+
+/**
+ * The Follower keeps the Tail up with a log that others write to as well.
+ *
+ *   linearizable reads ─ confirm ─┐                        ┌─▶ Tail.apply: changes and notes, in the log's order
+ *   the log's hints, peers' hints ┼─▶ news(since: cursor) ─┤
+ *   a poll that backs off ────────┘   one question at a time└─▶ horizon, swept, alarms
+ *
+ * A question answers all who came before it was sent; who comes later waits for the next one. Hints may be lost: the
+ * poll finds what they did not tell, soon after something has happened, rarely when nothing does.
+ *
+ * Our own commits reach the Tail by the Writer or by a news, whichever is first: both apply only what lies beyond the
+ * Tail's cursor, in one step, so nothing is applied twice.
+ *
+ * When the log does not know our past any more (a primary that was lost with its last commits), or has swept what we
+ * have not seen, there is no way on from here: `onLost` hears of it, once.
+ */
+export class Follower implements Service {
+  readonly #parts: FollowerParts;
+  readonly #limits: FollowerLimits;
+  #asking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  /** A hint came while a question was under way. */
+  #poked = false;
+  #told = false;
+  #timer: Timer | undefined;
+  #pollMs: number;
+  #isLost = false;
+  #isFailing = false;
+  #state: 'new' | 'running' | 'stopped' = 'new';
+
+  constructor(parts: FollowerParts, limits: Partial<FollowerLimits> = {}) {
+    this.#parts = parts;
+    this.#limits = { ...FOLLOWER_LIMITS, ...limits };
+    this.#pollMs = this.#limits.pollMsMin;
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'running';
+    this.#told = this.#parts.log.listen(() => this.poke());
+    this.#schedule();
+  }
+
+  /** Resolves when no question is under way. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    this.#timer?.cancel();
+    await this.#asking?.catch(() => undefined);
+  }
+
+  /** Resolves when everything committed before the call is applied. Rejects with StoreError. */
+  confirm(): Promise<void> {
+    if (this.#asking === undefined) return this.#ask();
+    const ask = (): Promise<void> => {
+      this.#next = undefined;
+      return this.#asking ?? this.#ask();
+    };
+    this.#next ??= this.#asking.then(ask, ask);
+    return this.#next;
+  }
+
+  /** Somebody may have committed. */
+  poke(): void {
+    if (this.#state !== 'running') return;
+    if (this.#asking !== undefined) {
+      this.#poked = true;
+      return;
+    }
+    this.#follow();
+  }
+
+  /** A question of nobody's in particular. */
+  #follow(): void {
+    this.#ask().then(
+      () => {
+        this.#isFailing = false;
+      },
+      (error: unknown) => this.#noteFailure(error),
+    );
+  }
+
+  #noteFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!this.#isFailing && this.#state === 'running')
+      this.#parts.logger.warn('the log cannot be followed', { reason });
+    this.#isFailing = true;
+  }
+
+  #ask(): Promise<void> {
+    this.#poked = false;
+    this.#asking = this.#askAll().finally(() => {
+      this.#asking = undefined;
+      if (this.#poked) this.poke();
+    });
+    return this.#asking;
+  }
+
+  async #askAll(): Promise<void> {
+    const { log, tail, stats } = this.#parts;
+    try {
+      for (;;) {
+        if (this.#isLost) throw new LogError('unavailable', 'the store is being loaded anew');
+        const since = tail.cursor;
+        const news = await log.news(since, this.#limits.newsBytes);
+        stats.newsAsked.value += 1;
+        if (this.#take(news, since)) return;
+      }
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  /** In one step. False when there is more. */
+  #take(news: News, since: Cursor): boolean {
+    const { tail } = this.#parts;
+    if (news.kind !== 'news') {
+      // The Writer may have brought the Tail beyond what was asked about, from where there is a way on.
+      if (tail.cursor !== since) return false;
+      this.#isLost = true;
+      this.#parts.onLost(news.kind);
+      throw new LogError('unavailable', 'the store is being loaded anew');
+    }
+    this.#applyNews(news, since);
+    this.#parts.onPlace(news.horizon, news.swept, news.alarms);
+    return !news.more;
+  }
+
+  #applyNews(news: News & { readonly kind: 'news' }, since: Cursor): void {
+    const { tail, stats } = this.#parts;
+    const { cursor } = tail;
+    if (!isBeyond(news.cursor, cursor)) return;
+    const changes =
+      cursor.revision === since.revision
+        ? news.changes
+        : news.changes.filter((change) => change.revision > cursor.revision);
+    const notes = cursor.notes === since.notes ? news.notes : news.notes.slice(cursor.notes - since.notes);
+    stats.newsChanges.value += changes.length;
+    tail.apply(changes, notes, news.cursor);
+    // Where something has happened more will soon.
+    this.#pollMs = this.#limits.pollMsMin;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#state !== 'running') return;
+    this.#timer?.cancel();
+    const { pollMsMin, pollMsMax, pollMsMaxTold } = this.#limits;
+    const delayMs = this.#told ? pollMsMaxTold : this.#pollMs;
+    this.#timer = this.#parts.clock.after(delayMs, () => {
+      this.#pollMs = Math.min(pollMsMax, Math.max(pollMsMin, this.#pollMs * POLL_GROWTH));
+      this.poke();
+      this.#schedule();
+    });
+  }
+}
+
+/** A pause in writing shorter than about ten polls keeps them frequent. */
+const POLL_GROWTH = 1.1;
+
+/** Whether there is something between `cursor` and `other`. */
+function isBeyond(other: Cursor, cursor: Cursor): boolean {
+  return other.revision > cursor.revision || other.notes > cursor.notes;
+}
+
+/** Why there is no way on: see News. */
+export type LostKind = 'behind' | 'foreign';
+
+export interface FollowerParts {
+  readonly log: SharedLog;
+  readonly tail: Tail;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stats: StoreStats;
+  readonly onLost: (kind: LostKind) => void;
+  readonly onPlace: (horizon: Revision, swept: Revision, alarms: readonly AlarmKind[]) => void;
+}
+
+export interface FollowerLimits {
+  readonly newsBytes: number;
+  /** How soon the log is asked again when something has just happened, and at most when nothing does. */
+  readonly pollMsMin: number;
+  readonly pollMsMax: number;
+  /** With a log that tells by itself. */
+  readonly pollMsMaxTold: number;
+}
+
+export const FOLLOWER_LIMITS: FollowerLimits = {
+  newsBytes: 4 * 1024 ** 2,
+  pollMsMin: 10,
+  pollMsMax: 250,
+  pollMsMaxTold: 2000,
+};

@@ -1,0 +1,180 @@
+import type { AppendBatch, AppendResult, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
+import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
+import { type Change, type Cursor, type LeaseId, type Note, sameCursor } from './types.ts';
+
+/** A database in memory that several SharedMemoryLogs, each with a Store of its own, write to. */
+export class SharedMemoryStore extends MemoryStore {
+  readonly deadlinesMs = new Map<LeaseId, number>();
+  readonly duties = new Map<string, { holder: string; epoch: number; untilMs: number }>();
+  readonly listeners = new Set<() => void>();
+  /** The database's clock, in milliseconds. */
+  readonly nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    super();
+    this.nowMs = nowMs;
+  }
+
+  /** Forgets the newest commits, as a primary does whose standby takes over without them. */
+  loseCommits(count: number): void {
+    this.commits.splice(Math.max(1, this.commits.length - count));
+    const { revision, notes } = this.cursor;
+    this.rows = this.rows.filter((row) => row.revision <= revision);
+    this.notes.length = notes;
+  }
+}
+
+/** The model of a shared log: the simplest one that keeps the contract. */
+export class SharedMemoryLog extends MemoryLog implements SharedLog {
+  protected override readonly store: SharedMemoryStore;
+  readonly #settled = new Map<number, boolean>();
+  #onHint: (() => void) | undefined;
+
+  constructor(store: SharedMemoryStore, faults: MemoryFaults = {}) {
+    super(store, faults);
+    this.store = store;
+  }
+
+  override async open(): Promise<LogState> {
+    return { ...(await super.open()), cursor: this.store.cursor };
+  }
+
+  protected override isExpected(expected: Cursor, cursor: Cursor): boolean {
+    return sameCursor(expected, cursor);
+  }
+
+  protected override appendNow(batch: AppendBatch, changes: readonly Change[]): AppendResult {
+    const { store } = this;
+    if (this.#settled.get(batch.commit) === false) return { kind: 'moved', head: store.head };
+    if (!this.isExpected(batch.expected, store.cursor)) return { kind: 'moved', head: store.head };
+    const renewed = batch.notes.flatMap(({ change }) =>
+      change.kind === 'expire' && !this.#isOver(change.id) ? [change.id] : [],
+    );
+    if (renewed.length > 0) return { kind: 'renewed', leases: renewed };
+    const result = super.appendNow(batch, changes);
+    for (const { change } of batch.notes) this.#noteDeadline(change);
+    for (const listener of store.listeners) queueMicrotask(listener);
+    return result;
+  }
+
+  news(since: Cursor, bytesMax: number): Promise<News> {
+    return this.read((): News => {
+      const { commits, rows, notes, horizon, swept, alarms } = this.store;
+      const at = commits.findIndex((cursor) => sameCursor(cursor, since));
+      if (at < 0) return { kind: 'foreign' };
+      const behind = swept > since.revision && commits.length > at + 1;
+      if (behind) return { kind: 'behind' };
+      let until = at;
+      for (let bytes = 0; until < commits.length - 1 && bytes < bytesMax; until += 1) {
+        const [from, to] = [commits[until], commits[until + 1]];
+        for (const { revision, key, value } of rows) {
+          if (revision > (from?.revision ?? 0) && revision <= (to?.revision ?? 0)) bytes += key.length + value.length;
+        }
+      }
+      const cursor = commits[until] ?? since;
+      return {
+        kind: 'news',
+        cursor,
+        changes: rows.filter(({ revision }) => revision > since.revision && revision <= cursor.revision),
+        notes: notes.slice(since.notes, cursor.notes),
+        more: until < commits.length - 1,
+        horizon,
+        swept,
+        alarms: [...alarms].sort(),
+      };
+    });
+  }
+
+  listen(onHint: () => void): boolean {
+    this.#onHint = onHint;
+    this.store.listeners.add(onHint);
+    return true;
+  }
+
+  override async close(): Promise<void> {
+    if (this.#onHint !== undefined) this.store.listeners.delete(this.#onHint);
+    await super.close();
+  }
+
+  settle(batch: AppendBatch): Promise<boolean> {
+    return this.inOrder(() => {
+      const isThere = this.store.commits.some(({ commit }) => commit === batch.commit);
+      this.#settled.set(batch.commit, isThere);
+      return isThere;
+    });
+  }
+
+  renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {
+    return this.inOrder(() => {
+      const renewed = ids.filter((id) => this.store.leases.has(id) && !this.#isOver(id));
+      for (const id of renewed) this.#setDeadline(id, this.store.leases.get(id)?.ttl ?? 0);
+      return new Set(renewed);
+    });
+  }
+
+  leasesLeftMs(ids: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>> {
+    return this.read(() => {
+      const left = new Map<LeaseId, number>();
+      for (const id of ids) {
+        const deadlineMs = this.store.deadlinesMs.get(id);
+        if (deadlineMs !== undefined) left.set(id, deadlineMs - this.store.nowMs());
+      }
+      return left;
+    });
+  }
+
+  expiredLeases(countMax: number): Promise<readonly LeaseId[]> {
+    return this.read(() =>
+      [...this.store.deadlinesMs]
+        .filter(([id]) => this.#isOver(id))
+        .sort(([, a], [, b]) => a - b)
+        .slice(0, countMax)
+        .map(([id]) => id),
+    );
+  }
+
+  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined> {
+    return this.inOrder(() => {
+      const { duties } = this.store;
+      const nowMs = this.store.nowMs();
+      const held = duties.get(name);
+      if (held !== undefined && held.holder !== holder && held.untilMs > nowMs) return undefined;
+      const epoch = held?.holder === holder && held.untilMs > nowMs ? held.epoch : (held?.epoch ?? 0) + 1;
+      duties.set(name, { holder, epoch, untilMs: nowMs + holdMs });
+      return epoch;
+    });
+  }
+
+  releaseDuty(name: string, holder: string): Promise<void> {
+    return this.inOrder(() => {
+      const held = this.store.duties.get(name);
+      if (held?.holder === holder) held.untilMs = 0;
+    });
+  }
+
+  async health(): Promise<DatabaseHealth> {
+    return {
+      server: 'memory',
+      problem: undefined,
+      warnings: [],
+      latencyMs: 0,
+      connections: { open: 0, idle: 0, max: 0, waiting: 0 },
+      clockDifferenceMs: 0,
+      replicationLagBytes: undefined,
+    };
+  }
+
+  #isOver(id: LeaseId): boolean {
+    const deadlineMs = this.store.deadlinesMs.get(id);
+    return deadlineMs !== undefined && deadlineMs <= this.store.nowMs();
+  }
+
+  #noteDeadline(change: Note['change']): void {
+    if (change.kind === 'grant') this.#setDeadline(change.id, change.ttl);
+    else if (change.kind === 'revoke' || change.kind === 'expire') this.store.deadlinesMs.delete(change.id);
+  }
+
+  #setDeadline(id: LeaseId, ttlSeconds: number): void {
+    this.store.deadlinesMs.set(id, this.store.nowMs() + ttlSeconds * 1000);
+  }
+}
