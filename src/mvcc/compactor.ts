@@ -6,6 +6,7 @@ import type { Quota } from './quota.ts';
 import { StoreError } from './requests.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
+import type { SweepDuty } from './sweep-duty.ts';
 import type { Position, Revision } from './types.ts';
 
 /**
@@ -270,13 +271,6 @@ export interface CompactorParts {
   readonly onMoved: (horizon: Revision) => void;
   /** With a shared log: who sweeps. */
   readonly duty: SweepDuty | undefined;
-}
-
-/** The duty `compact` (SharedLog.claimDuty) for this replica. */
-export interface SweepDuty {
-  /** Rejects with LogError. */
-  claim(holdMs: number): Promise<boolean>;
-  release(): Promise<void>;
 }
 
 export interface CompactorLimits {

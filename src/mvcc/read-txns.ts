@@ -5,7 +5,7 @@ import type { KeyIndex } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
 import { Messages } from './messages.ts';
 import type { Records } from './records.ts';
-import type { TxnRequest, TxnResult } from './requests.ts';
+import type { TxnOp, TxnRequest, TxnResult } from './requests.ts';
 import type { Tail } from './tail.ts';
 import type { Revision } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
@@ -42,6 +42,12 @@ export class ReadTxns {
   /** Whether no branch of the transaction can write. */
   static accepts(request: TxnRequest): boolean {
     return onlyReads(request);
+  }
+
+  /** etcd: every operation of both branches is a serializable range. */
+  static isSerializable(request: TxnRequest): boolean {
+    const serializable = (op: TxnOp): boolean => op.kind === 'range' && op.serializable;
+    return request.success.every(serializable) && request.failure.every(serializable);
   }
 
   /** Throws or rejects with StoreError. */

@@ -5,7 +5,7 @@ import { LESSOR_LIMITS } from './lessor.ts';
 import { LessorStats } from './lessor-stats.ts';
 import type { SharedLog } from './log.ts';
 import { type LeaseStatus, StoreError, type WriteRequest } from './requests.ts';
-import { toStoreError } from './store-error.ts';
+import { rethrow, toStoreError } from './store-error.ts';
 import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
 
 /**
@@ -194,10 +194,6 @@ export class SharedLessor implements LeaseService {
 }
 
 const DUTY = 'expire';
-
-function rethrow(error: unknown): never {
-  throw toStoreError(error);
-}
 
 class SharedLease {
   readonly ttl: number;

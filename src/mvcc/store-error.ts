@@ -19,3 +19,8 @@ export function toStoreError(error: unknown): StoreError {
       return new StoreError('stopped', error.message, { cause: error });
   }
 }
+
+/** For `catch`: throws the error on as a StoreError. */
+export function rethrow(error: unknown): never {
+  throw toStoreError(error);
+}

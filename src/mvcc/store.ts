@@ -1,17 +1,16 @@
-import type { Clock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
-import { type Logger, silentLogger } from '../base/logger.ts';
+import { silentLogger } from '../base/logger.ts';
 import { AlarmSet } from './alarm-set.ts';
 import type { StoreApi } from './api.ts';
-import { Compactor, type CompactorLimits, type SweepDuty } from './compactor.ts';
+import { Compactor } from './compactor.ts';
 import type { WriteResult } from './decide.ts';
-import { Follower, type FollowerLimits, type LostKind } from './follower.ts';
-import { hashKv } from './hash-kv.ts';
+import { Follower, type LostKind } from './follower.ts';
+import { Hasher } from './hasher.ts';
 import { KeyIndex } from './key-index.ts';
 import type { LeaseService } from './lease-service.ts';
-import { Lessor, type LessorLimits } from './lessor.ts';
-import { isShared, type Log, type LogSnapshot, type SharedLog } from './log.ts';
+import { isShared, type Log, type LogSnapshot } from './log.ts';
 import { LogHistory } from './log-history.ts';
+import { newLeaseService } from './new-lease-service.ts';
 import { Quota } from './quota.ts';
 import { RangeReader } from './range-reader.ts';
 import { ReadTxns } from './read-txns.ts';
@@ -29,22 +28,22 @@ import {
   type RecordsRequest,
   StoreError,
   type StoreStatus,
-  type TxnOp,
   type TxnRequest,
   type TxnResult,
   type WriteRequest,
 } from './requests.ts';
-import { SharedLessor, type SharedLessorLimits } from './shared-lessor.ts';
-import { toStoreError } from './store-error.ts';
+import { rethrow } from './store-error.ts';
+import { replicaOf, STORE_LIMITS, type StoreOptions } from './store-options.ts';
 import { StoreStats } from './store-stats.ts';
+import { sweepDuty } from './sweep-duty.ts';
 import { Tail } from './tail.ts';
 import type { AlarmKind, LeaseId, Revision } from './types.ts';
 import { ValueCache } from './value-cache.ts';
 import { ValueLoader } from './value-loader.ts';
-import { ValueReader, type ValueReaderLimits } from './value-reader.ts';
+import { ValueReader } from './value-reader.ts';
 import type { Watcher, WatchRequest, WatchSink } from './watch.ts';
 import { WatchHub } from './watch-hub.ts';
-import { Writer, type WriterLimits } from './writer.ts';
+import { Writer } from './writer.ts';
 
 /**
  * The Store joins the parts of this room over a Log.
@@ -79,6 +78,7 @@ export class Store implements StoreApi {
   readonly #writer: Writer;
   readonly #compactor: Compactor;
   readonly #ranges: RangeReader;
+  readonly #hasher: Hasher;
   readonly #readTxns: ReadTxns;
   readonly #history: LogHistory;
   /** With a log that others write to as well. */
@@ -99,49 +99,45 @@ export class Store implements StoreApi {
     this.#log = log;
     this.#cache = new ValueCache(options.cacheBytes ?? STORE_LIMITS.cacheBytes, options.cacheSlabBytes);
     this.#values = new ValueReader(log, limits);
-    this.#lessor = this.#newLessor(shared);
+    this.#lessor = newLeaseService(shared, options, {
+      submit: (request) => this.#writer.submit(request),
+      confirm: () => this.#confirm(),
+    });
     this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.#records, this.stats);
     this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
     const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon, confirm);
+    const common = { log, index: this.#index, quota: this.#quota, stats: this.stats, clock, horizon, confirm };
+    const holdSweep = () => this.#compactor.hold();
     this.#writer = new Writer(
       {
-        log,
-        index: this.#index,
+        ...common,
         cache: this.#cache,
         leases: this.#lessor,
         records: this.#records,
         tail: this.#tail,
         loader,
-        quota: this.#quota,
         alarms: this.#alarms,
-        stats: this.stats,
-        clock,
-        confirm,
         newCommitId: shared === undefined ? () => 0 : () => 1 + Math.floor(random() * (2 ** 53 - 1)),
-        horizon,
-        holdSweep: () => this.#compactor.hold(),
+        holdSweep,
       },
       limits,
     );
     this.#compactor = new Compactor(
       {
-        log,
-        index: this.#index,
-        quota: this.#quota,
-        stats: this.stats,
-        clock,
+        ...common,
         logger,
         head: () => this.#tail.head,
         writerIsIdle: () => this.#writer.isIdle,
         readsDrained: () => this.#values.drained(),
         onMoved: (revision) => this.#hub?.onCompacted(revision),
-        duty: shared === undefined ? undefined : sweepDuty(shared, this.#holder),
+        duty: shared === undefined ? undefined : sweepDuty(shared, replicaOf(options)),
       },
       limits,
     );
     this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon, confirm);
     this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.#records, this.#tail, loader, horizon);
+    this.#hasher = new Hasher({ ...common, head: () => this.#tail.head, holdSweep });
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
     if (shared === undefined) return;
     this.#follower = new Follower(
@@ -159,23 +155,6 @@ export class Store implements StoreApi {
       },
       options.followerLimits,
     );
-  }
-
-  #newLessor(shared: SharedLog | undefined): LeaseService {
-    const { clock, logger = silentLogger, random, leaseLimits, sharedLeaseLimits } = this.#options;
-    const submit = (request: WriteRequest): Promise<unknown> => this.#writer.submit(request);
-    if (shared === undefined) {
-      return new Lessor({
-        clock,
-        logger,
-        random,
-        submit,
-        ...(leaseLimits === undefined ? {} : { limits: leaseLimits }),
-      });
-    }
-    const confirm = (): Promise<void> => this.#confirm();
-    const parts = { log: shared, clock, logger, random, holder: this.#holder, submit, confirm };
-    return new SharedLessor(parts, sharedLeaseLimits);
   }
 
   /**
@@ -275,7 +254,7 @@ export class Store implements StoreApi {
   txn(request: TxnRequest): TxnResult | Promise<TxnResult> {
     if (!ReadTxns.accepts(request)) return this.#submit(request) as Promise<TxnResult>;
     this.#checkRunning();
-    if (this.#follower === undefined || isSerializable(request)) return this.#readTxns.txn(request);
+    if (this.#follower === undefined || ReadTxns.isSerializable(request)) return this.#readTxns.txn(request);
     return this.#follower.confirm().then(() => this.#readTxns.txn(request));
   }
 
@@ -332,35 +311,9 @@ export class Store implements StoreApi {
     };
   }
 
-  async hashKv(revision: Revision): Promise<HashResult> {
+  hashKv(revision: Revision): Promise<HashResult> {
     this.#checkRunning();
-    await this.#follower?.confirm();
-    for (let attempt = 0; attempt < HASH_ATTEMPTS; attempt += 1) {
-      const result = await this.#hashOnce(revision);
-      if (this.#follower === undefined) return result;
-      // Others who sweep a shared log do not wait for us.
-      await this.#follower.confirm();
-      if (this.#compactor.horizon <= Math.max(result.compactRevision, 0)) return result;
-    }
-    throw new StoreError('unavailable', 'compactions were faster than the hash, time and again');
-  }
-
-  async #hashOnce(revision: Revision): Promise<HashResult> {
-    const head = this.#tail.head;
-    const horizon = this.#compactor.horizon;
-    if (revision > 0 && revision < horizon) throw new StoreError('compacted');
-    if (revision > head) throw new StoreError('future-revision');
-    const hashRevision = revision <= 0 ? head : revision;
-    const beganMs = this.#options.clock.monotonicMs();
-    const release = this.#compactor.hold();
-    try {
-      const hash = await hashKv(this.#log, this.#index, horizon, hashRevision).catch(rethrow);
-      this.stats.hashSeconds.observe((this.#options.clock.monotonicMs() - beganMs) / 1000);
-      // etcd says -1 before the first compaction.
-      return { hash, revision: head, compactRevision: horizon === 0 ? -1 : horizon, hashRevision };
-    } finally {
-      release();
-    }
+    return this.#hasher.hash(revision);
   }
 
   alarms(): readonly AlarmKind[] {
@@ -410,12 +363,6 @@ export class Store implements StoreApi {
     return result.kind === 'records' && result.written;
   }
 
-  get #holder(): string {
-    const { replica } = this.#options;
-    invariant(replica !== undefined, 'a replica of a shared log has a name');
-    return replica;
-  }
-
   #confirm(): Promise<void> {
     invariant(this.#follower !== undefined, 'a shared log is followed');
     return this.#follower.confirm();
@@ -440,71 +387,4 @@ export class Store implements StoreApi {
       ? new StoreError('unavailable', 'the store is being loaded anew')
       : new StoreError('stopped');
   }
-}
-
-export interface StoreOptions {
-  readonly log: Log;
-  readonly clock: Clock;
-  /** 0 inclusive to 1 exclusive: for lease ids that the store chooses. */
-  readonly random: () => number;
-  /** Default: silent. */
-  readonly logger?: Logger;
-  /** What the log may grow to, in bytes, before NOSPACE is raised; below 0: no limit. 0 and default: 2 GiB, etcd's. */
-  readonly quotaBytes?: number;
-  /** Memory for values, allocated as it fills. Default 64 MiB. */
-  readonly cacheBytes?: number;
-  /** Smaller slabs are for tests. */
-  readonly cacheSlabBytes?: number;
-  /** Names this replica where several share a log; unique among them. Required with a shared log. */
-  readonly replica?: string;
-  /** With a shared log: there is no way on from what is in memory. The store refuses everything; load another. */
-  readonly onLost?: (kind: LostKind) => void;
-  /** Cells to go on with, for a store that follows one that was lost. */
-  readonly stats?: StoreStats;
-  readonly limits?: Partial<WriterLimits & CompactorLimits & ValueReaderLimits>;
-  readonly leaseLimits?: Partial<LessorLimits>;
-  readonly sharedLeaseLimits?: Partial<SharedLessorLimits>;
-  readonly followerLimits?: Partial<FollowerLimits>;
-}
-
-/** Defaults. What overflows is refused with `too-many-requests`. */
-export const STORE_LIMITS = {
-  quotaBytes: 2 * 1024 ** 3,
-  cacheBytes: 64 * 1024 ** 2,
-  queueRequestsMax: 100_000,
-  queueBytesMax: 128 * 1024 ** 2,
-  batchRequestsMax: 2000,
-  batchBytesMax: 8 * 1024 ** 2,
-  batchChangesMax: 10_000,
-  attemptsMax: 1000,
-  rowsPerReadMax: 1000,
-  rowsWaitingMax: 1_000_000,
-  sliceRowsMin: 64,
-  sliceRowsMax: 1000,
-  sliceMs: 1,
-  pausePerSlice: 2,
-  vacuumBytes: 256 * 1024,
-  retryMs: 100,
-  retryMsMax: 10_000,
-  dutyHoldMs: 10_000,
-  dutyRetryMs: 1000,
-} as const satisfies WriterLimits & CompactorLimits & ValueReaderLimits & { quotaBytes: number; cacheBytes: number };
-
-const HASH_ATTEMPTS = 5;
-
-function sweepDuty(log: SharedLog, holder: string): SweepDuty {
-  return {
-    claim: async (holdMs) => (await log.claimDuty('compact', holder, holdMs)) !== undefined,
-    release: () => log.releaseDuty('compact', holder),
-  };
-}
-
-function rethrow(error: unknown): never {
-  throw toStoreError(error);
-}
-
-/** etcd: every operation of both branches is a serializable range. */
-function isSerializable(request: TxnRequest): boolean {
-  const serializable = (op: TxnOp): boolean => op.kind === 'range' && op.serializable;
-  return request.success.every(serializable) && request.failure.every(serializable);
 }
