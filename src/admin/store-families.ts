@@ -1,25 +1,15 @@
-import type { LessorStats } from '../mvcc/lessor-stats.ts';
 import type { StoreStats } from '../mvcc/store-stats.ts';
-import type { ValueCacheStats } from '../mvcc/value-cache.ts';
-import type { ValueReaderStats } from '../mvcc/value-reader.ts';
-import type { WatchHubStats } from '../mvcc/watch-hub-stats.ts';
 import { counter, type Family, gauge, histogram } from './exposition.ts';
 
 /** All cells of the store and its parts. */
 export interface StoreCells {
   readonly store: StoreStats;
-  readonly parts: {
-    readonly cache: ValueCacheStats;
-    readonly values: ValueReaderStats;
-    readonly lessor: LessorStats;
-    readonly watchHub: WatchHubStats;
-  };
   readonly watchLagRevisions: () => number;
 }
 
 /** The store under etcd's names, where etcd has the same thing, so that its dashboards and alerts go on working. */
-export function etcdStoreFamilies({ store, parts }: StoreCells): Family[] {
-  const { watchHub: watches, lessor: leases } = parts;
+export function etcdStoreFamilies({ store }: StoreCells): Family[] {
+  const { watches, leases } = store;
   const commits = store.commitSeconds;
   return [
     gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', store.head),
@@ -74,8 +64,8 @@ export function etcdStoreFamilies({ store, parts }: StoreCells): Family[] {
 }
 
 /** What etcd has no name for. */
-export function kedgeStoreFamilies({ store, parts, watchLagRevisions }: StoreCells): Family[] {
-  const { cache, values, watchHub: watches, lessor: leases } = parts;
+export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Family[] {
+  const { cache, valueReads: values, watches, leases } = store;
   return [
     gauge('kedge_writer_queued_requests', 'Writes that wait for the next commit.', store.queuedRequests),
     gauge('kedge_writer_queued_bytes', 'Their bytes.', store.queuedBytes),
@@ -83,6 +73,9 @@ export function kedgeStoreFamilies({ store, parts, watchLagRevisions }: StoreCel
     histogram('kedge_writer_commit_seconds', 'From handing over a commit until it is on disk.', store.commitSeconds),
     counter('kedge_writer_commits_moved_total', 'Commits decided anew: another replica was first.', store.appendsMoved),
     counter('kedge_writer_commits_failed_total', 'Commits that failed.', store.appendsFailed),
+    counter('kedge_news_asked_total', 'Questions to a shared log for what others committed.', store.newsAsked),
+    counter('kedge_news_changes_total', 'Changes of other replicas that these brought.', store.newsChanges),
+    counter('kedge_store_reloads_total', 'Times the store was loaded anew, its past being lost.', store.reloads),
     gauge('kedge_compaction_lag_revisions', 'How far the sweep is behind the horizon.', store.compactionLag),
     counter('kedge_compaction_swept_rows_total', 'Superseded rows swept away.', store.sweptRows),
     counter('kedge_compaction_failures_total', 'Sweeps that failed and are tried again.', store.sweepsFailed),

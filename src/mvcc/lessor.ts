@@ -25,7 +25,7 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  * Source of the numbers: etcd's server/lease/lessor.go and server/etcdserver/server.go.
  */
 export class Lessor implements LeaseService {
-  readonly stats = new LessorStats();
+  readonly stats: LessorStats;
   readonly #clock: Clock;
   readonly #submit: (request: WriteRequest) => Promise<unknown>;
   readonly #random: () => number;
@@ -42,6 +42,7 @@ export class Lessor implements LeaseService {
   #state: 'new' | 'running' | 'stopped' = 'new';
 
   constructor(options: LessorOptions) {
+    this.stats = options.stats ?? new LessorStats();
     this.#clock = options.clock;
     this.#submit = options.submit;
     this.#random = options.random;
@@ -327,6 +328,7 @@ export interface LessorOptions {
   /** 0 inclusive to 1 exclusive: for the ids that the store chooses. */
   readonly random: () => number;
   readonly logger?: Logger;
+  readonly stats?: LessorStats;
   readonly limits?: Partial<LessorLimits>;
 }
 

@@ -1,6 +1,7 @@
 import { silentLogger } from '../base/logger.ts';
 import type { LeaseService } from './lease-service.ts';
 import { Lessor } from './lessor.ts';
+import type { LessorStats } from './lessor-stats.ts';
 import type { SharedLog } from './log.ts';
 import type { WriteRequest } from './requests.ts';
 import { SharedLessor } from './shared-lessor.ts';
@@ -10,6 +11,7 @@ import { replicaOf, type StoreOptions } from './store-options.ts';
 export function newLeaseService(
   shared: SharedLog | undefined,
   options: StoreOptions,
+  stats: LessorStats,
   doors: {
     /** The Writer's door. */
     readonly submit: (request: WriteRequest) => Promise<unknown>;
@@ -20,8 +22,15 @@ export function newLeaseService(
   const { clock, logger = silentLogger, random, leaseLimits, sharedLeaseLimits } = options;
   const { submit, confirm } = doors;
   if (shared === undefined) {
-    return new Lessor({ clock, logger, random, submit, ...(leaseLimits === undefined ? {} : { limits: leaseLimits }) });
+    return new Lessor({
+      clock,
+      logger,
+      random,
+      submit,
+      stats,
+      ...(leaseLimits === undefined ? {} : { limits: leaseLimits }),
+    });
   }
-  const parts = { log: shared, clock, logger, random, holder: replicaOf(options), submit, confirm };
+  const parts = { log: shared, clock, logger, stats, random, holder: replicaOf(options), submit, confirm };
   return new SharedLessor(parts, sharedLeaseLimits);
 }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { type GrantRequest, grantRequest, type LeaseService, newLeaseId, type TtlLimits } from './lease-service.ts';
 import { LESSOR_LIMITS } from './lessor.ts';
-import { LessorStats } from './lessor-stats.ts';
+import type { LessorStats } from './lessor-stats.ts';
 import type { SharedLog } from './log.ts';
 import { type LeaseStatus, StoreError, type WriteRequest } from './requests.ts';
 import { rethrow, toStoreError } from './store-error.ts';
@@ -22,7 +22,7 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  * Whoever takes the duty up waits a little first: when all replicas were away, clients come back to renew.
  */
 export class SharedLessor implements LeaseService {
-  readonly stats = new LessorStats();
+  readonly stats: LessorStats;
   readonly #parts: SharedLessorParts;
   readonly #limits: SharedLessorLimits;
   readonly #leases = new Map<LeaseId, SharedLease>();
@@ -36,6 +36,7 @@ export class SharedLessor implements LeaseService {
 
   constructor(parts: SharedLessorParts, limits: Partial<SharedLessorLimits> = {}) {
     this.#parts = parts;
+    this.stats = parts.stats;
     this.#limits = { ...SHARED_LESSOR_LIMITS, ...limits };
   }
 
@@ -214,6 +215,7 @@ export interface SharedLessorParts {
   readonly log: SharedLog;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly stats: LessorStats;
   /** 0 inclusive to 1 exclusive: for the ids that the store chooses. */
   readonly random: () => number;
   /** Names this replica in the duties' table. */

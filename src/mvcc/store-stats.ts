@@ -1,7 +1,16 @@
 import { Counter, exponentialBounds, Gauge, Histogram } from '../base/metrics.ts';
+import { LessorStats } from './lessor-stats.ts';
+import { ValueCacheStats } from './value-cache.ts';
+import { ValueReaderStats } from './value-reader.ts';
+import { WatchHubStats } from './watch-hub-stats.ts';
 
-/** Cells of the store. In brackets etcd's name where it has the same thing (server/storage/mvcc/metrics.go). */
+/** Cells of the store and its parts. In brackets etcd's name where it has the same thing (server/storage/mvcc/metrics.go). */
 export class StoreStats {
+  readonly cache = new ValueCacheStats();
+  readonly valueReads = new ValueReaderStats();
+  readonly leases = new LessorStats();
+  readonly watches = new WatchHubStats();
+
   /** (etcd_debugging_mvcc_current_revision) */
   readonly head = new Gauge();
   /** (etcd_debugging_mvcc_compact_revision) */
@@ -37,6 +46,8 @@ export class StoreStats {
   /** Questions to a shared log for what others have committed, and what came of them. */
   readonly newsAsked = new Counter();
   readonly newsChanges = new Counter();
+  /** How often a shared log's past was lost and the store loaded anew (ReloadingStore). */
+  readonly reloads = new Counter();
 
   /** One slice of sweeping, in ms (etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds). */
   readonly sweepMs = new Histogram(exponentialBounds(1, 2, 13));

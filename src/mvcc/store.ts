@@ -97,9 +97,13 @@ export class Store implements StoreApi {
     this.stats = options.stats ?? new StoreStats();
     this.#options = options;
     this.#log = log;
-    this.#cache = new ValueCache(options.cacheBytes ?? STORE_LIMITS.cacheBytes, options.cacheSlabBytes);
-    this.#values = new ValueReader(log, limits);
-    this.#lessor = newLeaseService(shared, options, {
+    this.#cache = new ValueCache(
+      options.cacheBytes ?? STORE_LIMITS.cacheBytes,
+      options.cacheSlabBytes,
+      this.stats.cache,
+    );
+    this.#values = new ValueReader(log, limits, this.stats.valueReads);
+    this.#lessor = newLeaseService(shared, options, this.stats.leases, {
       submit: (request) => this.#writer.submit(request),
       confirm: () => this.#confirm(),
     });
@@ -180,7 +184,7 @@ export class Store implements StoreApi {
     await this.#quota.refresh();
     // Heads are set before the hub looks at them.
     this.#tail.start(state.cursor);
-    this.#hub = new WatchHub(this.#history);
+    this.#hub = new WatchHub(this.#history, {}, this.stats.watches);
     this.#tail.listener = this.#hub;
     this.#compactor.start(state.horizon);
     this.#state = 'running';
@@ -220,16 +224,6 @@ export class Store implements StoreApi {
 
   get memberId(): bigint {
     return this.#memberId;
-  }
-
-  /** Cells of the parts that have their own. */
-  get partStats() {
-    return {
-      cache: this.#cache.stats,
-      values: this.#values.stats,
-      lessor: this.#lessor.stats,
-      watchHub: this.#hub?.stats,
-    };
   }
 
   /** How many revisions the slowest watcher has before it. For a scrape. */
@@ -345,6 +339,11 @@ export class Store implements StoreApi {
   /** With a shared log: somebody else may have committed. Never needed, only faster. */
   poke(): void {
     this.#follower?.poke();
+  }
+
+  /** The listener hears every new applied head, after it is applied. Called synchronously; must not throw. */
+  onHead(listener: (revision: Revision) => void): void {
+    this.#tail.onHead = listener;
   }
 
   /** Ends all watchers as compacted at the revision, so that their clients list anew: for a store that was lost. */

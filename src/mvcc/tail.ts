@@ -30,6 +30,8 @@ export class Tail {
   readonly #oldHits: KeyEntry[] = [];
   /** Who hears of what is applied. */
   listener: AppliedListener | undefined;
+  /** Who hears of each new head only. */
+  onHead: ((head: Revision) => void) | undefined;
   #head: Revision = 0;
   #cursor: Cursor = { revision: 0, notes: 0, commit: 0 };
 
@@ -91,6 +93,7 @@ export class Tail {
     this.#stats.keys.value = this.#index.liveKeys;
     if (changes.length > 0) listener?.onApplied(batch);
     batch.end();
+    this.onHead?.(head);
   }
 
   #applyChange(change: Change, i: number, wantsPrevious: boolean): void {

@@ -14,14 +14,16 @@ import { Counter, Gauge } from '../base/metrics.ts';
  * The ring is made of slabs, allocated when first reached. A message never lies across two of them.
  */
 export class ValueCache {
-  readonly stats = new ValueCacheStats();
+  readonly stats: ValueCacheStats;
   readonly #slabs: (Uint8Array | undefined)[];
   readonly #slabBytes: number;
   readonly #capacity: number;
   #end = 0;
 
   /** `capacityBytes` is rounded up to whole slabs, of which there are at least two. A message beyond a slab is never kept. */
-  constructor(capacityBytes: number, slabBytes = SLAB_BYTES) {
+  constructor(capacityBytes: number, slabBytes = SLAB_BYTES, stats = new ValueCacheStats()) {
+    this.stats = stats;
+    stats.bytes.value = 0;
     const slabs = Math.max(2, Math.ceil(capacityBytes / slabBytes));
     this.#slabs = new Array<Uint8Array | undefined>(slabs).fill(undefined);
     this.#slabBytes = slabBytes;

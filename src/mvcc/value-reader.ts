@@ -10,7 +10,7 @@ import type { Position } from './types.ts';
  * into the next one, like a group commit. Reads end in the order in which they came.
  */
 export class ValueReader {
-  readonly stats = new ValueReaderStats();
+  readonly stats: ValueReaderStats;
   readonly #log: Log;
   readonly #rowsPerReadMax: number;
   readonly #rowsWaitingMax: number;
@@ -18,7 +18,8 @@ export class ValueReader {
   #rowsWaiting = 0;
   #running = false;
 
-  constructor(log: Log, limits: ValueReaderLimits) {
+  constructor(log: Log, limits: ValueReaderLimits, stats = new ValueReaderStats()) {
+    this.stats = stats;
     this.#log = log;
     this.#rowsPerReadMax = limits.rowsPerReadMax;
     this.#rowsWaitingMax = limits.rowsWaitingMax;

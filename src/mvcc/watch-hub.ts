@@ -45,7 +45,7 @@ import { WatcherFanout } from './watcher-fanout.ts';
  * shared with the live members; nothing at all for a watcher whose sink is full.
  */
 export class WatchHub implements AppliedListener {
-  readonly stats = new WatchHubStats();
+  readonly stats: WatchHubStats;
   readonly #history: History;
   readonly #fanout: WatcherFanout;
   readonly #catchUp: WatcherCatchUp;
@@ -59,7 +59,8 @@ export class WatchHub implements AppliedListener {
   #applying = false;
   #stopped = false;
 
-  constructor(history: History, options: WatchHubOptions = {}) {
+  constructor(history: History, options: WatchHubOptions = {}, stats = new WatchHubStats()) {
+    this.stats = stats;
     const hub = this;
     const host = {
       get head() {

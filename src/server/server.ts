@@ -6,15 +6,14 @@ import { serverFamilies } from '../admin/server-families.ts';
 import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.ts';
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
-import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
 import { etcdServices } from '../etcd/services.ts';
 import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { logFor } from '../log/engines.ts';
+import { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { Store } from '../mvcc/store.ts';
-import type { WatchHubStats } from '../mvcc/watch-hub-stats.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
@@ -73,8 +72,6 @@ export class Server {
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
     const store = await this.#openStore(storeUrl, quotaBytes);
 
-    const { watchHub } = store.partStats;
-    invariant(watchHub !== undefined, 'a started store has a watch hub');
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
@@ -89,13 +86,13 @@ export class Server {
       maxTxnOps: options.maxTxnOps,
       quotaBytes,
       watchProgressNotifyIntervalMs: options.watchProgressNotifyInterval,
-      watchStreams: watchHub.streams,
+      watchStreams: store.stats.watches.streams,
       memberName: options.name,
       peerUrls: [PEER_URL],
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
     const stats = new WireStats(services);
-    const http = this.#adminHandler(store, watchHub, stats, quotaBytes);
+    const http = this.#adminHandler(store, stats, quotaBytes);
 
     const clients = this.#wireServer(services, http, stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
@@ -112,16 +109,25 @@ export class Server {
     return { listening: bound, store: storeUrl, revision, keys, totalBytes };
   }
 
-  async #openStore(storeUrl: string, quotaBytes: number): Promise<Store> {
+  async #openStore(storeUrl: string, quotaBytes: number): Promise<ReloadingStore> {
     const { options, clock, random, logger } = this.#context;
     const progress = new LoadProgress(clock, logger);
-    const store = new Store({
-      log: logFor(storeUrl),
+    const replica = `${options.name}-${Math.floor(random() * 2 ** 32).toString(16)}`;
+    const store = new ReloadingStore({
       clock,
-      random,
       logger,
-      quotaBytes,
-      cacheBytes: options.valueCacheBytes,
+      open: (stats, onLost) =>
+        new Store({
+          log: logFor(storeUrl),
+          clock,
+          random,
+          logger,
+          quotaBytes,
+          cacheBytes: options.valueCacheBytes,
+          replica,
+          stats,
+          onLost,
+        }),
     });
     this.#stops.push(() => store.stop());
     await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
@@ -134,7 +140,7 @@ export class Server {
     return store;
   }
 
-  #adminHandler(store: Store, watchHub: WatchHubStats, wire: WireStats, quotaBytes: number): HttpHandler {
+  #adminHandler(store: ReloadingStore, wire: WireStats, quotaBytes: number): HttpHandler {
     const health = new Health(store);
     const facts = {
       etcdVersion: ETCD_VERSION,
@@ -145,7 +151,6 @@ export class Server {
     };
     const cells = {
       store: store.stats,
-      parts: { ...store.partStats, watchHub },
       watchLagRevisions: () => store.watchLagRevisions(),
     };
     const families = [
