@@ -1,6 +1,7 @@
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
+import type { AppendBatch } from './log.ts';
 import { StoreError } from './requests.ts';
 import {
   CHANGES_PER_TXN_MAX,
@@ -18,6 +19,11 @@ import {
  * The Draft: what a batch of requests is going to write, over the index as it is. Each request is decided against
  * index and draft together, so it sees what the requests before it in the batch do; nobody else sees anything.
  *
+ *   draft of the next batch  ──above──▶  draft of the batch whose append is under way  ──▶  index and leases
+ *
+ * A draft may stand above another one, whose changes are on their way to the disk. It sees the index as it will be when
+ * they are applied, and is worth nothing when they are not committed. Once they are, it stands on the index (`landed`).
+ *
  * begin() opens the next revision for a request; the request's changes go in by put and delete; commit() keeps them,
  * rollback() takes them back. A request without changes uses no revision up.
  */
@@ -29,6 +35,7 @@ export class Draft implements KeyView {
   readonly #index: KeyIndex;
   readonly #leaseView: LeaseView;
   readonly #base: Revision;
+  #below: Draft | undefined;
   readonly #newest = new Map<Key, Change>();
   /** #newest's keys in order, as far as a range has asked for them. */
   #sorted: Key[] = [];
@@ -39,17 +46,43 @@ export class Draft implements KeyView {
   #revision: Revision;
   #begin = 0;
 
-  /** `base`: the applied head that the index stands at. */
-  constructor(index: KeyIndex, leases: LeaseView, base: Revision) {
+  /** `base`: the applied head that the index stands at; the revision of the draft below, if there is one. */
+  constructor(index: KeyIndex, leases: LeaseView, base: Revision, below?: Draft) {
     this.#index = index;
     this.#leaseView = leases;
     this.#base = base;
     this.#revision = base;
+    this.#below = below;
+  }
+
+  /** A draft that goes on where this one ends. */
+  above(): Draft {
+    return new Draft(this.#index, this.#leaseView, this.#revision, this);
+  }
+
+  /** The draft below has been applied to index and leases. */
+  landed(): void {
+    this.#below = undefined;
+  }
+
+  /** The revision that the first request of the batch sees. */
+  get base(): Revision {
+    return this.#base;
+  }
+
+  /** Nothing is to be written. */
+  get isEmpty(): boolean {
+    return this.changes.length === 0 && this.leases.length === 0;
   }
 
   /** The revision that a request sees before it writes. */
   get revision(): Revision {
     return this.#revision;
+  }
+
+  /** As the log takes it. */
+  toAppend(): AppendBatch {
+    return { expectedHead: this.#base, changes: this.changes, leases: this.leases };
   }
 
   /** Changes of the request being decided. */
@@ -84,7 +117,9 @@ export class Draft implements KeyView {
 
   /** The newest version of a key, the draft's included; a deleted one too. */
   newest(key: Key): KeyVersion | undefined {
-    return this.#newest.get(key) ?? this.#index.get(key);
+    const own = this.#newest.get(key);
+    if (own !== undefined) return own;
+    return this.#below === undefined ? this.#index.get(key) : this.#below.newest(key);
   }
 
   put(key: Key, value: Uint8Array, lease: LeaseId, before: KeyVersion | undefined): void {
@@ -122,18 +157,20 @@ export class Draft implements KeyView {
   }
 
   hasLease(id: LeaseId): boolean {
-    return this.#granted.get(id) ?? this.#leaseView.has(id);
+    const own = this.#granted.get(id);
+    if (own !== undefined) return own;
+    return this.#below === undefined ? this.#leaseView.has(id) : this.#below.hasLease(id);
   }
 
   /** The lease's keys in order, the draft's included. */
   leaseKeys(id: LeaseId): Key[] {
-    const keys = new Set(this.#leaseView.keys(id));
+    const keys = new Set(this.#below === undefined ? this.#leaseView.keys(id) : this.#below.leaseKeys(id));
     for (const change of this.changes) if (change.lease === id) keys.add(change.key);
     return [...keys].filter((key) => this.newest(key)?.lease === id).sort();
   }
 
   versionAt(key: Key, revision: Revision): KeyVersion | undefined {
-    if (revision <= this.#base) return this.#index.versionAt(key, revision);
+    if (revision <= this.#base) return this.#ground.versionAt(key, revision);
     const version = this.newest(key);
     if (version === undefined || version.revision <= revision) return liveOnly(version);
     // Written by this batch after the revision that is asked for.
@@ -141,12 +178,12 @@ export class Draft implements KeyView {
       const change = this.changes[i];
       if (change !== undefined && change.key === key && change.revision <= revision) return liveOnly(change);
     }
-    return this.#index.versionAt(key, this.#base);
+    return this.#ground.versionAt(key, this.#base);
   }
 
   versionsIn(key: Key, end: Key, revision: Revision, limit: number): KeyVersion[] {
     const own = revision > this.#base ? this.#keysIn(key, end) : [];
-    if (own.length === 0) return this.#index.versionsIn(key, end, Math.min(revision, this.#base), limit);
+    if (own.length === 0) return this.#ground.versionsIn(key, end, Math.min(revision, this.#base), limit);
     const versions: KeyVersion[] = [];
     let i = 0;
     const takeOwn = (before: Key | undefined): void => {
@@ -157,9 +194,9 @@ export class Draft implements KeyView {
         if (version !== undefined) versions.push(version);
       }
     };
-    // The draft can take out or stand in for no more of the index's than it has keys itself.
-    const indexLimit = limit === 0 ? 0 : limit + own.length;
-    for (const version of this.#index.versionsIn(key, end, this.#base, indexLimit)) {
+    // The draft can take out or stand in for no more of what is below than it has keys itself.
+    const groundLimit = limit === 0 ? 0 : limit + own.length;
+    for (const version of this.#ground.versionsIn(key, end, this.#base, groundLimit)) {
       takeOwn(version.key);
       if (own[i] !== version.key) versions.push(version);
     }
@@ -170,14 +207,19 @@ export class Draft implements KeyView {
 
   countIn(key: Key, end: Key, revision: Revision): number {
     const base = Math.min(revision, this.#base);
-    let count = this.#index.countIn(key, end, base);
+    let count = this.#ground.countIn(key, end, base);
     if (revision <= this.#base) return count;
     for (const own of this.#keysIn(key, end)) {
-      const was = this.#index.versionAt(own, base) !== undefined;
+      const was = this.#ground.versionAt(own, base) !== undefined;
       const is = this.versionAt(own, revision) !== undefined;
       if (was !== is) count += is ? 1 : -1;
     }
     return count;
+  }
+
+  /** What the draft stands on. */
+  get #ground(): KeyView {
+    return this.#below ?? this.#index;
   }
 
   #nextSub(): number {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
+import { Admission } from './admission.ts';
 import { AlarmSet } from './alarm-set.ts';
 import type { StoreApi } from './api.ts';
 import { Compactor, type CompactorLimits } from './compactor.ts';
@@ -109,8 +110,7 @@ export class Store implements StoreApi {
         leases: this.#lessor,
         tail: this.#tail,
         loader,
-        quota: this.#quota,
-        alarms: this.#alarms,
+        admission: new Admission(this.#quota, this.#alarms),
         stats: this.stats,
         clock,
         shared,
