@@ -1,11 +1,14 @@
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
+import type { AppendBatch } from './log.ts';
 import type { Records } from './records.ts';
 import { StoreError } from './requests.ts';
 import {
   CHANGES_PER_TXN_MAX,
   type Change,
+  type CommitId,
+  type Cursor,
   type Key,
   type LeaseId,
   NO_LEASE,
@@ -19,16 +22,24 @@ import {
  * The Draft: what a batch of requests is going to write, over the index as it is. Each request is decided against
  * index and draft together, so it sees what the requests before it in the batch do; nobody else sees anything.
  *
+ *   draft of the next batch  ──above──▶  draft of the batch whose append is under way  ──▶  index and leases
+ *
+ * A draft may stand above another one, whose changes are on their way to the disk. It sees the index as it will be when
+ * they are applied, and is worth nothing when they are not committed. Once they are, it stands on the index (`landed`).
+ *
  * begin() opens the next revision for a request; the request's changes go in by put and delete; commit() keeps them,
  * rollback() takes them back. A request without changes uses no revision up.
  */
 export class Draft implements KeyView {
   readonly changes: Change[] = [];
   readonly notes: Note[] = [];
-  readonly #index: KeyIndex;
-  readonly #leaseView: LeaseView;
-  readonly #recordView: Pick<Records, 'get'>;
+  /** Where the log must stand when the draft is appended to it. */
+  readonly expected: Cursor;
+  /** The name of the commit that it will be. */
+  readonly commitId: CommitId;
+  readonly #applied: DraftGround;
   readonly #base: Revision;
+  #below: Draft | undefined;
   readonly #newest = new Map<Key, Change>();
   /** #newest's keys in order, as far as a range has asked for them. */
   #sorted: Key[] = [];
@@ -39,18 +50,45 @@ export class Draft implements KeyView {
   #revision: Revision;
   #begin = 0;
 
-  /** `base`: the applied head that the index stands at. */
-  constructor(index: KeyIndex, leases: LeaseView, records: Pick<Records, 'get'>, base: Revision) {
-    this.#index = index;
-    this.#leaseView = leases;
-    this.#recordView = records;
-    this.#base = base;
-    this.#revision = base;
+  /** `expected`: where the index stands; where the draft below ends, if there is one. */
+  constructor(ground: DraftGround, expected: Cursor, commitId: CommitId, below?: Draft) {
+    this.expected = expected;
+    this.commitId = commitId;
+    this.#applied = ground;
+    this.#base = expected.revision;
+    this.#revision = expected.revision;
+    this.#below = below;
+  }
+
+  /** A draft that goes on where this one ends. */
+  above(commitId: CommitId): Draft {
+    return new Draft(this.#applied, this.cursor, commitId, this);
+  }
+
+  /** The draft below has been applied to index and leases. */
+  landed(): void {
+    this.#below = undefined;
+  }
+
+  /** Where the log stands when the draft is committed. */
+  get cursor(): Cursor {
+    const { notes } = this.expected;
+    return { revision: this.#revision, notes: notes + this.notes.length, commit: this.commitId };
+  }
+
+  /** Nothing is to be written. */
+  get isEmpty(): boolean {
+    return this.changes.length === 0 && this.notes.length === 0;
   }
 
   /** The revision that a request sees before it writes. */
   get revision(): Revision {
     return this.#revision;
+  }
+
+  /** As the log takes it. */
+  toAppend(): AppendBatch {
+    return { expected: this.expected, commit: this.commitId, changes: this.changes, notes: this.notes };
   }
 
   /** Changes of the request being decided. */
@@ -85,7 +123,9 @@ export class Draft implements KeyView {
 
   /** The newest version of a key, the draft's included; a deleted one too. */
   newest(key: Key): KeyVersion | undefined {
-    return this.#newest.get(key) ?? this.#index.get(key);
+    const own = this.#newest.get(key);
+    if (own !== undefined) return own;
+    return this.#below === undefined ? this.#applied.index.get(key) : this.#below.newest(key);
   }
 
   put(key: Key, value: Uint8Array, lease: LeaseId, before: KeyVersion | undefined): void {
@@ -123,28 +163,30 @@ export class Draft implements KeyView {
     this.#granted.set(change.id, change.kind === 'grant');
   }
 
-  hasLease(id: LeaseId): boolean {
-    return this.#granted.get(id) ?? this.#leaseView.has(id);
-  }
-
   /** A record as it stands, the draft's included. */
   record(name: Key): Uint8Array | undefined {
     for (let i = this.notes.length - 1; i >= 0; i -= 1) {
       const change = this.notes[i]?.change;
       if (change?.kind === 'record' && change.name === name) return change.value;
     }
-    return this.#recordView.get(name);
+    return this.#below === undefined ? this.#applied.records.get(name) : this.#below.record(name);
+  }
+
+  hasLease(id: LeaseId): boolean {
+    const own = this.#granted.get(id);
+    if (own !== undefined) return own;
+    return this.#below === undefined ? this.#applied.leases.has(id) : this.#below.hasLease(id);
   }
 
   /** The lease's keys in order, the draft's included. */
   leaseKeys(id: LeaseId): Key[] {
-    const keys = new Set(this.#leaseView.keys(id));
+    const keys = new Set(this.#below === undefined ? this.#applied.leases.keys(id) : this.#below.leaseKeys(id));
     for (const change of this.changes) if (change.lease === id) keys.add(change.key);
     return [...keys].filter((key) => this.newest(key)?.lease === id).sort();
   }
 
   versionAt(key: Key, revision: Revision): KeyVersion | undefined {
-    if (revision <= this.#base) return this.#index.versionAt(key, revision);
+    if (revision <= this.#base) return this.#ground.versionAt(key, revision);
     const version = this.newest(key);
     if (version === undefined || version.revision <= revision) return liveOnly(version);
     // Written by this batch after the revision that is asked for.
@@ -152,12 +194,12 @@ export class Draft implements KeyView {
       const change = this.changes[i];
       if (change !== undefined && change.key === key && change.revision <= revision) return liveOnly(change);
     }
-    return this.#index.versionAt(key, this.#base);
+    return this.#ground.versionAt(key, this.#base);
   }
 
   versionsIn(key: Key, end: Key, revision: Revision, limit: number): KeyVersion[] {
     const own = revision > this.#base ? this.#keysIn(key, end) : [];
-    if (own.length === 0) return this.#index.versionsIn(key, end, Math.min(revision, this.#base), limit);
+    if (own.length === 0) return this.#ground.versionsIn(key, end, Math.min(revision, this.#base), limit);
     const versions: KeyVersion[] = [];
     let i = 0;
     const takeOwn = (before: Key | undefined): void => {
@@ -168,9 +210,9 @@ export class Draft implements KeyView {
         if (version !== undefined) versions.push(version);
       }
     };
-    // The draft can take out or stand in for no more of the index's than it has keys itself.
-    const indexLimit = limit === 0 ? 0 : limit + own.length;
-    for (const version of this.#index.versionsIn(key, end, this.#base, indexLimit)) {
+    // The draft can take out or stand in for no more of what is below than it has keys itself.
+    const groundLimit = limit === 0 ? 0 : limit + own.length;
+    for (const version of this.#ground.versionsIn(key, end, this.#base, groundLimit)) {
       takeOwn(version.key);
       if (own[i] !== version.key) versions.push(version);
     }
@@ -181,14 +223,19 @@ export class Draft implements KeyView {
 
   countIn(key: Key, end: Key, revision: Revision): number {
     const base = Math.min(revision, this.#base);
-    let count = this.#index.countIn(key, end, base);
+    let count = this.#ground.countIn(key, end, base);
     if (revision <= this.#base) return count;
     for (const own of this.#keysIn(key, end)) {
-      const was = this.#index.versionAt(own, base) !== undefined;
+      const was = this.#ground.versionAt(own, base) !== undefined;
       const is = this.versionAt(own, revision) !== undefined;
       if (was !== is) count += is ? 1 : -1;
     }
     return count;
+  }
+
+  /** What the draft stands on. */
+  get #ground(): KeyView {
+    return this.#below ?? this.#applied.index;
   }
 
   #nextSub(): number {
@@ -218,6 +265,13 @@ export class Draft implements KeyView {
     const to = end === TO_THE_LAST_KEY ? sorted.length : lowerBound(sorted, end);
     return from < to ? sorted.slice(from, to) : [];
   }
+}
+
+/** What is applied: what a draft stands on in the end. */
+export interface DraftGround {
+  readonly index: KeyIndex;
+  readonly leases: LeaseView;
+  readonly records: Pick<Records, 'get'>;
 }
 
 const NO_VALUE = new Uint8Array(0);

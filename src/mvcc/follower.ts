@@ -5,7 +5,7 @@ import { LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
-import type { AlarmKind, Cursor, Revision } from './types.ts';
+import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.ts';
 
 /**
  * The Follower keeps the Tail up with a log that others write to as well.
@@ -136,7 +136,11 @@ export class Follower implements Service {
   #applyNews(news: News & { readonly kind: 'news' }, since: Cursor): void {
     const { tail, stats } = this.#parts;
     const { cursor } = tail;
-    if (!isBeyond(news.cursor, cursor)) return;
+    if (!isBeyond(news.cursor, cursor)) {
+      // A fence (SharedLog.settle) is a commit of nothing.
+      if (sameCursor(cursor, since) && !sameCursor(cursor, news.cursor)) tail.apply([], [], news.cursor);
+      return;
+    }
     const changes =
       cursor.revision === since.revision
         ? news.changes

@@ -57,7 +57,7 @@ export class ReadTxns {
   }
 
   #decide(request: TxnRequest, loaded: LoadedMessages): TxnResult | Promise<TxnResult> {
-    const draft = new Draft(this.#index, this.#leases, this.#records, this.#tail.head);
+    const draft = new Draft({ index: this.#index, leases: this.#leases, records: this.#records }, this.#tail.cursor, 0);
     const messages = new Messages(this.#cache, loaded);
     const result = decide(draft, request, { horizon: this.#horizon(), messages });
     invariant(result.kind === 'txn' && draft.changes.length === 0, 'a transaction that only reads has written');

@@ -7,6 +7,7 @@ export class SharedMemoryStore extends MemoryStore {
   readonly deadlinesMs = new Map<LeaseId, number>();
   readonly duties = new Map<string, { holder: string; epoch: number; untilMs: number }>();
   readonly listeners = new Set<() => void>();
+  fences = 0;
   /** The database's clock, in milliseconds. */
   readonly nowMs: () => number;
 
@@ -27,7 +28,6 @@ export class SharedMemoryStore extends MemoryStore {
 /** The model of a shared log: the simplest one that keeps the contract. */
 export class SharedMemoryLog extends MemoryLog implements SharedLog {
   protected override readonly store: SharedMemoryStore;
-  readonly #settled = new Map<number, boolean>();
   #onHint: (() => void) | undefined;
 
   constructor(store: SharedMemoryStore, faults: MemoryFaults = {}) {
@@ -45,7 +45,6 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
 
   protected override appendNow(batch: AppendBatch, changes: readonly Change[]): AppendResult {
     const { store } = this;
-    if (this.#settled.get(batch.commit) === false) return { kind: 'moved', head: store.head };
     if (!this.isExpected(batch.expected, store.cursor)) return { kind: 'moved', head: store.head };
     const renewed = batch.notes.flatMap(({ change }) =>
       change.kind === 'expire' && !this.#isOver(change.id) ? [change.id] : [],
@@ -98,9 +97,11 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
 
   settle(batch: AppendBatch): Promise<boolean> {
     return this.inOrder(() => {
-      const isThere = this.store.commits.some(({ commit }) => commit === batch.commit);
-      this.#settled.set(batch.commit, isThere);
-      return isThere;
+      const { store } = this;
+      // The fence: a commit of nothing, so that what was expected before is so no more.
+      store.fences += 1;
+      store.commits.push({ ...store.cursor, commit: -store.fences });
+      return store.commits.some(({ commit }) => commit === batch.commit);
     });
   }
 

@@ -1,5 +1,6 @@
 import { invariant } from '../base/invariant.ts';
 import { silentLogger } from '../base/logger.ts';
+import { Admission } from './admission.ts';
 import { AlarmSet } from './alarm-set.ts';
 import type { StoreApi } from './api.ts';
 import { Compactor } from './compactor.ts';
@@ -116,12 +117,11 @@ export class Store implements StoreApi {
     this.#writer = new Writer(
       {
         ...common,
+        applied: { index: this.#index, leases: this.#lessor, records: this.#records },
         cache: this.#cache,
-        leases: this.#lessor,
-        records: this.#records,
         tail: this.#tail,
         loader,
-        alarms: this.#alarms,
+        admission: new Admission(this.#quota, this.#alarms),
         newCommitId: shared === undefined ? () => 0 : () => 1 + Math.floor(random() * (2 ** 53 - 1)),
         holdSweep,
       },

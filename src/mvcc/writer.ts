@@ -1,55 +1,67 @@
 import type { Clock } from '../base/clock.ts';
-import type { AlarmSet } from './alarm-set.ts';
-import { decide, ValueNotLoaded, type WriteResult } from './decide.ts';
-import { Draft } from './draft.ts';
-import type { KeyIndex } from './key-index.ts';
-import type { LeaseView } from './lease-book.ts';
-import { type AppendBatch, type Log, LogError } from './log.ts';
-import { Messages, type MissingMessage } from './messages.ts';
-import { costOf, type Quota } from './quota.ts';
-import type { Records } from './records.ts';
+import { invariant } from '../base/invariant.ts';
+import type { Admission } from './admission.ts';
+import type { WriteResult } from './decide.ts';
+import { Draft, type DraftGround } from './draft.ts';
+import { type AppendResult, type Log, LogError } from './log.ts';
+import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
-import { sameChanges } from './same-changes.ts';
+import { settle } from './settle.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
-import { type Change, type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
+import { type CommitId, type LeaseId, type Revision, sameCursor } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
-import type { ValueLoader } from './value-loader.ts';
+import type { LoadedMessages, ValueLoader } from './value-loader.ts';
+import { WriteBatch } from './write-batch.ts';
+import { QueuedWrite, WriteQueue, type WriteQueueLimits } from './write-queue.ts';
 
 /**
- * The Writer: everything that changes the store goes through it, one batch after the other.
+ * The Writer: everything that changes the store goes through it, one batch after the other. Two things go on at once:
+ * a batch is on its way to the disk, and the next one, the open batch, is decided on its draft, request by request as
+ * they come.
  *
- *              ┌──────────────────────────── next batch: all that has queued meanwhile ────────────┐
- *              ▼                                                                                   │
- *   queue ─▶ take ─▶ load values ─▶ decide each ─▶ append ─┬─ committed ─▶ Tail.apply ─▶ answer ───┤
- *                    (rarely any)   (pure, Draft)  (1 trip)├─ moved ─────▶ Tail.catchUp ─▶ decide anew
- *                                                          ├─ unavailable ▶ reject all ────────────┤
- *                                                          └─ ambiguous ──▶ settle by reading ─────┘
+ *   queue ─▶ load values ─▶ decide ─▶ open batch ─▶ log.append ─┬─ committed ─▶ send the open batch; Tail.apply, answer
+ *     ▲      (rarely any)   (pure, Draft above the              ├─ moved ─▶ Follower; decide both anew ──────┐
+ *     │                      one under way)                     ├─ unavailable ─▶ reject it; the open ───────┤
+ *     │                                                         └─ ambiguous ─▶ settle     batch rested on it│
+ *     └──────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * While an append is under way requests gather; the slower the disk, the larger the batches: group commit without a
- * timer. Errors of single requests are told after the commit too, for they may rest on what the batch writes.
- * A batch that writes nothing is answered without an append.
+ * The open batch is sent when the one under way is known to be committed and never before, so it can only be written
+ * upon what it was decided on, whatever other writers of the log do. Requests gather in it for as long as the append
+ * takes; the slower the disk, the larger the batches: group commit without a timer. Errors of single requests are told
+ * after the commit too, for they may rest on what the batch or the one below writes. A batch that writes nothing is
+ * answered without an append, after the one below.
  */
 export class Writer {
   readonly #parts: WriterParts;
   readonly #limits: WriterLimits;
-  #queue: Queued[] = [];
-  #queuedBytes = 0;
-  #running = false;
+  readonly #queue: WriteQueue;
+  /** Decided and not sent: because another one is under way. */
+  #open: WriteBatch | undefined;
+  #underWay: WriteBatch | undefined;
+  /** Its append was given up without knowing its fate. Nothing is decided before that is known. */
+  #unsettled: WriteBatch | undefined;
+  #deciding = false;
+  #appending = false;
+  /** What comes next must be decided on the index alone, with nothing under way. */
+  #waitsForIndex = false;
+  /** The Tail reads what others have written. */
+  #catchingUp = false;
+  /** How often others were first, since the last commit. */
+  #moves = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
-  /** An append whose fate is not known. Nothing else is written before it is. */
-  #unsettled: { readonly batch: AppendBatch; readonly cursor: Cursor } | undefined;
 
   constructor(parts: WriterParts, limits: WriterLimits) {
     this.#parts = parts;
     this.#limits = limits;
+    this.#queue = new WriteQueue(limits, parts.stats);
   }
 
   /** Nothing waits and nothing is under way. */
   get isIdle(): boolean {
-    return !this.#running;
+    return !this.#deciding && !this.#appending && this.#queue.length === 0;
   }
 
   /**
@@ -57,244 +69,253 @@ export class Writer {
    */
   submit(request: WriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      const bytes = bytesOf(request);
+      const write = new QueuedWrite(request, resolve, reject);
       if (this.#stopped) return reject(new StoreError('stopped'));
-      const { queueRequestsMax, queueBytesMax } = this.#limits;
-      if (
-        this.#queue.length >= queueRequestsMax ||
-        (this.#queuedBytes + bytes > queueBytesMax && this.#queuedBytes > 0)
-      ) {
-        return reject(new StoreError('too-many-requests'));
-      }
-      this.#queue.push(new Queued(request, bytes, resolve, reject));
-      this.#queuedBytes += bytes;
-      this.#noteQueue();
-      if (this.#running) return;
-      this.#running = true;
+      if (!this.#queue.hasRoom(write.bytes)) return reject(new StoreError('too-many-requests'));
+      this.#queue.add(write);
+      if (this.#deciding) return;
+      this.#deciding = true;
       // What else comes in this turn shares the batch.
-      queueMicrotask(() => void this.#run());
+      queueMicrotask(() => void this.#decideQueued());
     });
   }
 
   /** Takes no more requests; resolves when those taken are answered. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (!this.isIdle) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  async #run(): Promise<void> {
-    while (this.#queue.length > 0) await this.#writeBatch(this.#take());
-    this.#running = false;
-    for (const resolve of this.#idle.splice(0)) resolve();
-  }
+  // ── Deciding ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #take(): Queued[] {
-    const { batchRequestsMax, batchBytesMax } = this.#limits;
-    let count = 0;
-    let bytes = 0;
-    for (const queued of this.#queue) {
-      if (count > 0 && (count >= batchRequestsMax || bytes + queued.bytes > batchBytesMax)) break;
-      bytes += queued.bytes;
-      count += 1;
-    }
-    const batch = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
-    this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
-    this.#queuedBytes -= bytes;
-    this.#noteQueue();
-    this.#parts.stats.batchRequests.observe(count);
-    return batch;
-  }
-
-  #noteQueue(): void {
-    this.#parts.stats.queuedRequests.value = this.#queue.length;
-    this.#parts.stats.queuedBytes.value = this.#queuedBytes;
-  }
-
-  async #writeBatch(batch: Queued[]): Promise<void> {
-    try {
-      if (this.#unsettled !== undefined) await this.#settle();
-      const allowed = await this.#checkQuota(batch);
-      let rest = allowed;
-      while (rest.length > 0) rest = await this.#decideAndAppend(rest);
-    } catch (error) {
-      rejectAll(batch, error);
-    }
-  }
-
-  /** Decides as many of the requests as can be decided together, appends, answers. Answers those left over. */
-  async #decideAndAppend(batch: Queued[]): Promise<Queued[]> {
-    const { index, cache, leases, records, tail } = this.#parts;
-    for (let attempt = 0; attempt < this.#limits.attemptsMax; attempt += 1) {
-      const loading = this.#parts.loader.load(batch);
-      const loaded = loading instanceof Map ? loading : await loading;
-      const draft = new Draft(index, leases, records, tail.head);
-      const messages = new Messages(cache, loaded);
-      const decided = this.#decideAll(batch, draft, messages);
-      const done = decided === batch.length ? batch : batch.slice(0, decided);
-      // Rows that answers lack must still be there after the append.
-      const release = done.some((queued) => queued.missing.length > 0) ? this.#parts.holdSweep() : undefined;
+  /** Decides what has queued, as far as the open batch has room for it. Waits for nothing in the usual case. */
+  async #decideQueued(): Promise<void> {
+    this.#deciding = true;
+    for (let taken = this.#take(); taken.length > 0; taken = this.#take()) {
       try {
-        if ((await this.#append(draft)) === 'applied') {
-          this.#answer(done);
-          return decided === batch.length ? NOTHING_LEFT : batch.slice(decided);
+        if (this.#unsettled !== undefined) await this.#settleEarlier(this.#unsettled);
+        if (this.#isBusy && this.#parts.admission.asksLog(taken)) {
+          this.#waitsForIndex = true;
+          this.#queue.putBack(taken);
+          continue;
         }
-      } finally {
-        release?.();
-      }
-      this.#parts.stats.appendsMoved.value += 1;
-      await this.#parts.confirm?.();
-    }
-    throw new StoreError('unavailable', 'other writers were first, time and again');
-  }
-
-  /** Answers how many were decided; fewer than all when one needs a value that an earlier one of the batch brings up. */
-  #decideAll(batch: readonly Queued[], draft: Draft, messages: Messages): number {
-    const context = { horizon: this.#parts.horizon(), messages };
-    for (let i = 0; i < batch.length; i += 1) {
-      const queued = batch[i];
-      if (queued === undefined) return i;
-      messages.missing = [];
-      try {
-        queued.error = undefined;
-        queued.result = decide(draft, queued.request, context);
-        queued.missing = messages.missing;
+        const admitting = this.#parts.admission.admit(taken);
+        const admitted = admitting instanceof Promise ? await admitting : admitting;
+        const loading = this.#parts.loader.load(admitted);
+        const loaded = loading instanceof Promise ? await loading : loading;
+        // While values were read the batch under way may have failed, and what was decided on it waits again.
+        const isTheirTurn = !this.#catchingUp && this.#unsettled === undefined && !this.#queue.hasOlderThan(admitted);
+        if (isTheirTurn) this.#decide(admitted, loaded);
+        else this.#queue.putBack(admitted);
       } catch (error) {
-        if (error instanceof ValueNotLoaded && i > 0) return i;
-        if (!(error instanceof StoreError)) throw error;
-        queued.error = error;
+        rejectAll(taken, error);
       }
-      if (draft.changes.length >= this.#limits.batchChangesMax) return i + 1;
+      if (!this.#appending) void this.#appendAll();
     }
-    return batch.length;
+    this.#deciding = false;
+    this.#noteIdle();
   }
 
-  async #append(draft: Draft): Promise<'applied' | 'moved'> {
-    const { log, tail, stats, clock } = this.#parts;
-    const { changes, notes } = draft;
-    const expected = tail.cursor;
-    if (changes.length === 0 && notes.length === 0) {
-      // Nothing is written, but what was decided must hold at a moment after the request came.
-      await this.#parts.confirm?.();
-      return sameCursor(tail.cursor, expected) ? 'applied' : 'moved';
+  /** Takes from the queue what can be decided now. */
+  #take(): readonly QueuedWrite[] {
+    if (this.#queue.length === 0 || this.#catchingUp) return NOTHING;
+    if (this.#waitsForIndex && this.#isBusy) return NOTHING;
+    this.#waitsForIndex = false;
+    const { batchRequestsMax, batchBytesMax, batchChangesMax } = this.#limits;
+    const open = this.#open;
+    if (open === undefined) return this.#queue.take(batchRequestsMax, batchBytesMax, true);
+    if (open.draft.changes.length >= batchChangesMax) return NOTHING;
+    return this.#queue.take(batchRequestsMax - open.writes.length, batchBytesMax - open.bytes, false);
+  }
+
+  #decide(writes: readonly QueuedWrite[], loaded: LoadedMessages): void {
+    const { cache, horizon, holdSweep } = this.#parts;
+    const { batchChangesMax } = this.#limits;
+    const open = this.#open ?? new WriteBatch(this.#newDraft());
+    const context = { horizon: horizon(), messages: new Messages(cache, loaded) };
+    const decided = open.decide(writes, context, batchChangesMax, holdSweep);
+    if (open.writes.length > 0) this.#open = open;
+    if (decided === writes.length) return;
+    this.#queue.putBack(writes.slice(decided));
+    if (open.draft.changes.length >= batchChangesMax) return;
+    // The next one rests on a value that an earlier one brings up, or that the cache has lost meanwhile.
+    invariant(this.#isBusy || loaded.size > 0, 'a decision needs a value that was not loaded for it');
+    this.#waitsForIndex = true;
+  }
+
+  #newDraft(): Draft {
+    const { applied, tail, newCommitId } = this.#parts;
+    const commit = newCommitId();
+    return this.#underWay === undefined ? new Draft(applied, tail.cursor, commit) : this.#underWay.draft.above(commit);
+  }
+
+  get #isBusy(): boolean {
+    return this.#open !== undefined || this.#underWay !== undefined;
+  }
+
+  // ── Appending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends the open batch, then the one that was decided meanwhile, and so on as long as there is one. */
+  async #appendAll(): Promise<void> {
+    this.#appending = true;
+    for (let sent = this.#send(); sent !== undefined; ) {
+      const { batch, outcome } = sent;
+      sent = undefined;
+      try {
+        const result = await outcome;
+        if (result.kind === 'committed') {
+          this.#moves = 0;
+          // Before this one is applied, so that the log and the store work at the same time.
+          sent = this.#send();
+          this.#apply(batch);
+          sent?.batch.draft.landed();
+          this.#answer(batch);
+        } else if (result.kind === 'moved') await this.#decideAnew(batch);
+        else this.#decideWithout(batch, new Set(result.leases));
+      } catch (error) {
+        this.#giveUp(batch, error);
+      }
+      batch.release();
+      if (!this.#deciding && this.#queue.length > 0) void this.#decideQueued();
+      sent ??= this.#send();
     }
-    const commit = this.#parts.newCommitId();
-    const batch: AppendBatch = { expected, commit, changes, notes };
-    const cursor: Cursor = { revision: draft.revision, notes: expected.notes + notes.length, commit };
+    this.#appending = false;
+    this.#noteIdle();
+  }
+
+  #send(): Sent | undefined {
+    const batch = this.#open;
+    this.#open = undefined;
+    this.#underWay = batch;
+    if (batch === undefined) return undefined;
+    this.#parts.stats.batchRequests.observe(batch.writes.length);
+    return { batch, outcome: this.#append(batch) };
+  }
+
+  /** Rejects with LogError when the batch is not written, or nobody knows. */
+  async #append(batch: WriteBatch): Promise<AppendResult> {
+    const { log, tail, stats, clock, confirm } = this.#parts;
+    const { draft } = batch;
+    if (draft.isEmpty) {
+      // What was decided must hold at a moment after the requests came.
+      await confirm?.();
+      const stands = confirm === undefined || sameCursor(tail.cursor, draft.expected);
+      return stands ? COMMITTED : { kind: 'moved', head: tail.head };
+    }
     const beganMs = clock.monotonicMs();
     try {
-      const result = await log.append(batch);
+      const result = await log.append(draft.toAppend());
       stats.commitSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
-      if (result.kind === 'moved') return 'moved';
+      return result;
     } catch (error) {
       stats.appendsFailed.value += 1;
       if (!(error instanceof LogError) || error.code !== 'ambiguous') throw error;
-      this.#unsettled = { batch, cursor };
-      await this.#settle(error);
-      return 'applied';
+      const fate = await settle(log, clock, draft.toAppend());
+      if (fate === 'committed') return COMMITTED;
+      if (fate === 'not-committed') throw new LogError('unavailable', error.message, { cause: error });
+      if (fate === 'unknown') this.#unsettled = batch;
+      throw error;
     }
-    this.#apply(batch, cursor);
-    return 'applied';
   }
 
-  /**
-   * Finds out whether the unsettled append was committed, by reading what the log has in its place. It was when the
-   * same changes stand there; then they are applied, lease changes and all. Rejects with LogError `ambiguous` when it
-   * cannot be said, `unavailable` when nothing was written.
-   */
-  async #settle(cause?: LogError): Promise<void> {
-    const unsettled = this.#unsettled;
-    if (unsettled === undefined) return;
-    const { batch, cursor } = unsettled;
-    const { log, clock } = this.#parts;
-    let head: Revision | undefined;
-    for (let attempt = 0; attempt < SETTLE_ATTEMPTS && head === undefined; attempt += 1) {
-      if (attempt > 0) await pause(clock, SETTLE_PAUSE_MS * 2 ** attempt);
-      head = await log.head().catch(ignoreLogError);
-    }
-    if (head === undefined) throw cause ?? new LogError('unavailable', 'an earlier commit is not settled yet');
-    if (batch.changes.length === 0) {
-      // Lease changes alone leave no trace in the log that could be asked for.
-      this.#unsettled = undefined;
-      if (cause !== undefined) throw cause;
-      return;
-    }
-    if (head > batch.expected.revision) {
-      const there = await readBack(log, batch);
-      if (there !== undefined && sameChanges(there, batch.changes)) {
-        this.#unsettled = undefined;
-        this.#apply(batch, cursor);
-        return;
-      }
-      if (there === undefined) throw cause ?? new LogError('unavailable', 'an earlier commit is not settled yet');
-    }
-    this.#unsettled = undefined;
-    if (cause !== undefined) throw new LogError('unavailable', cause.message, { cause });
-  }
-
-  /** A shared log's news may have told the Tail of it already. */
-  #apply(batch: AppendBatch, cursor: Cursor): void {
+  #apply({ draft }: WriteBatch): void {
     const { tail } = this.#parts;
-    if (sameCursor(tail.cursor, batch.expected)) tail.apply(batch.changes, batch.notes, cursor);
+    // A shared log's news may have told the Tail of it already, and of more.
+    if (!draft.isEmpty && sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
   }
 
-  #answer(batch: readonly Queued[]): void {
-    for (const queued of batch) {
-      if (queued.error !== undefined) queued.reject(queued.error);
-      else if (queued.result !== undefined) {
-        if (queued.request.kind === 'txn') this.#parts.stats.txns.value += 1;
-        if (queued.missing.length === 0) queued.resolve(queued.result);
-        else void this.#answerLater(queued, queued.result);
+  #answer({ writes }: WriteBatch): void {
+    for (const write of writes) {
+      if (write.error !== undefined) write.reject(write.error);
+      else if (write.result !== undefined) {
+        if (write.request.kind === 'txn') this.#parts.stats.txns.value += 1;
+        if (write.missing.length === 0) write.resolve(write.result);
+        else void this.#answerLater(write, write.result);
       }
     }
   }
 
   /** The writing is done; the answer waits for values that only the log has. */
-  async #answerLater(queued: Queued, result: WriteResult): Promise<void> {
+  async #answerLater(write: QueuedWrite, result: WriteResult): Promise<void> {
     try {
-      await this.#parts.loader.fill(queued.missing);
-      queued.resolve(result);
+      await this.#parts.loader.fill(write.missing);
+      write.resolve(result);
     } catch (error) {
-      queued.reject(toStoreError(error));
+      write.reject(toStoreError(error));
     }
   }
 
-  /** Rejects what the alarm or the quota forbid; answers the others. */
-  async #checkQuota(batch: Queued[]): Promise<Queued[]> {
-    const { quota, alarms } = this.#parts;
-    let cost = 0;
-    for (const queued of batch) cost += queued.cost;
-    if (alarms.has('corrupt')) throw new StoreError('corrupt');
-    if (cost === 0) return batch;
-    if (quota.isStale(cost)) await quota.refresh();
-    if (!alarms.has('nospace') && quota.allows(cost)) {
-      quota.grow(cost);
-      return batch;
+  /** Others were first: what was decided waits again until the Tail has read what they wrote. Rejects with LogError. */
+  async #decideAnew(batch: WriteBatch): Promise<void> {
+    this.#parts.stats.appendsMoved.value += 1;
+    this.#moves += 1;
+    if (this.#moves >= this.#limits.attemptsMax) {
+      throw new StoreError('unavailable', 'other writers were first, time and again');
     }
-    const allowed: Queued[] = [];
-    for (const queued of batch) {
-      if (queued.cost > 0 && (alarms.has('nospace') || !quota.allows(queued.cost))) {
-        if (!alarms.has('nospace')) await alarms.raise('nospace').catch(ignoreLogError);
-        queued.reject(new StoreError('no-space'));
-        continue;
-      }
-      quota.grow(queued.cost);
-      allowed.push(queued);
+    this.#catchingUp = true;
+    try {
+      await this.#parts.confirm?.();
+    } finally {
+      this.#catchingUp = false;
     }
-    return allowed;
+    this.#queue.putBack(batch.writes);
+    this.#putOpenBack();
   }
+
+  /** Leases that were to expire are alive: all but their ends is decided anew. */
+  #decideWithout(batch: WriteBatch, renewed: ReadonlySet<LeaseId>): void {
+    const left: QueuedWrite[] = [];
+    for (const write of batch.writes) {
+      const { request } = write;
+      if (request.kind === 'lease-expire' && renewed.has(request.id)) write.reject(new StoreError('lease-renewed'));
+      else left.push(write);
+    }
+    this.#queue.putBack(left);
+    this.#putOpenBack();
+  }
+
+  #giveUp(batch: WriteBatch, error: unknown): void {
+    this.#putOpenBack();
+    rejectAll(batch.writes, error);
+  }
+
+  /** It rests on what was not committed. */
+  #putOpenBack(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    this.#underWay = undefined;
+    if (open === undefined) return;
+    open.release();
+    this.#queue.putBack(open.writes);
+  }
+
+  /** An append was given up without knowing its fate: finds it out now. Rejects with LogError when it cannot be. */
+  async #settleEarlier(batch: WriteBatch): Promise<void> {
+    const fate = await settle(this.#parts.log, this.#parts.clock, batch.draft.toAppend());
+    if (fate === 'unknown') throw new LogError('unavailable', 'an earlier commit is not settled yet');
+    this.#unsettled = undefined;
+    if (fate === 'committed') this.#apply(batch);
+  }
+
+  #noteIdle(): void {
+    if (this.isIdle) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** A batch and what will come of it. */
+interface Sent {
+  readonly batch: WriteBatch;
+  readonly outcome: Promise<AppendResult>;
 }
 
 /** What the Writer works with. */
 export interface WriterParts {
   readonly log: Log;
-  readonly index: KeyIndex;
+  readonly applied: DraftGround;
   readonly cache: ValueCache;
-  readonly leases: LeaseView;
-  readonly records: Records;
   readonly tail: Tail;
   readonly loader: ValueLoader;
-  readonly quota: Quota;
-  readonly alarms: AlarmSet;
+  readonly admission: Admission;
   readonly stats: StoreStats;
   readonly clock: Clock;
   /** With a log that others write to as well: Follower.confirm. */
@@ -306,81 +327,19 @@ export interface WriterParts {
   readonly holdSweep: () => () => void;
 }
 
-export interface WriterLimits {
-  readonly queueRequestsMax: number;
-  readonly queueBytesMax: number;
+export interface WriterLimits extends WriteQueueLimits {
   readonly batchRequestsMax: number;
   readonly batchBytesMax: number;
   /** A batch is cut after the request that reaches it. */
   readonly batchChangesMax: number;
-  /** How often a batch is decided anew because others were first. */
+  /** How often in a row others may be first before a batch is given up. */
   readonly attemptsMax: number;
 }
 
-const SETTLE_ATTEMPTS = 5;
-const SETTLE_PAUSE_MS = 20;
-const NOTHING_LEFT: Queued[] = [];
-const NOTHING_MISSING: readonly MissingMessage[] = [];
+const COMMITTED: AppendResult = { kind: 'committed' };
+const NOTHING: readonly QueuedWrite[] = [];
 
-/** A request on its way. */
-class Queued {
-  readonly request: WriteRequest;
-  readonly bytes: number;
-  readonly cost: number;
-  readonly resolve: (result: WriteResult) => void;
-  readonly reject: (error: StoreError) => void;
-  result: WriteResult | undefined = undefined;
-  error: StoreError | undefined = undefined;
-  missing: readonly MissingMessage[] = NOTHING_MISSING;
-
-  constructor(
-    request: WriteRequest,
-    bytes: number,
-    resolve: (result: WriteResult) => void,
-    reject: (error: StoreError) => void,
-  ) {
-    this.request = request;
-    this.bytes = bytes;
-    this.cost = costOf(request);
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-}
-
-/** What a request holds in memory, about. */
-function bytesOf(request: WriteRequest): number {
-  const overhead = 128;
-  if (request.kind === 'put') return overhead + request.key.length + request.value.length;
-  return request.kind === 'txn' ? overhead + costOf(request) : overhead;
-}
-
-function rejectAll(batch: readonly Queued[], error: unknown): void {
+function rejectAll(writes: readonly QueuedWrite[], error: unknown): void {
   const storeError = toStoreError(error);
-  for (const queued of batch) queued.reject(storeError);
+  for (const write of writes) write.reject(storeError);
 }
-
-function ignoreLogError(error: unknown): undefined {
-  if (!(error instanceof LogError)) throw error;
-  return undefined;
-}
-
-function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => clock.after(delayMs, resolve));
-}
-
-/** What the log has where the batch should be; undefined when it cannot be read. */
-async function readBack(log: Log, batch: AppendBatch): Promise<readonly Change[] | undefined> {
-  const found: Change[] = [];
-  let after = batch.expected.revision;
-  while (found.length < batch.changes.length) {
-    const changes = await log.changes(after, SETTLE_READ_BYTES).catch(ignoreLogError);
-    if (changes === undefined) return undefined;
-    const last = changes[changes.length - 1];
-    if (last === undefined) break;
-    for (const change of changes) found.push(change);
-    after = last.revision;
-  }
-  return found.slice(0, batch.changes.length);
-}
-
-const SETTLE_READ_BYTES = 4 * 1024 * 1024;

@@ -123,7 +123,7 @@ function onceOnly(ops: readonly TxnOp[]): TxnOp[] {
   });
 }
 
-const write: fc.Arbitrary<Write> = fc.oneof(
+export const write: fc.Arbitrary<Write> = fc.oneof(
   { weight: 8, arbitrary: put },
   { weight: 3, arbitrary: remove },
   { weight: 6, arbitrary: txn(2) },

@@ -95,7 +95,7 @@ async function sweepAll(store: Store, model: Model): Promise<void> {
   model.compact(model.head);
 }
 
-async function rowsIn(log: Log): Promise<string[]> {
+export async function rowsIn(log: Log): Promise<string[]> {
   await log.open();
   const rows: Change[] = [];
   for (let after = 0; ; ) {
@@ -109,7 +109,7 @@ async function rowsIn(log: Log): Promise<string[]> {
   return rows.map((row) => `${row.revision} ${row.key}`);
 }
 
-async function submit(store: Store, write: Write): Promise<ModelAnswer> {
+export async function submit(store: Store, write: Write): Promise<ModelAnswer> {
   switch (write.kind) {
     case 'put':
       return decodeResult(await store.put(write));
@@ -125,7 +125,7 @@ async function submit(store: Store, write: Write): Promise<ModelAnswer> {
 }
 
 /** What came of it: the answer, or the code of the StoreError. */
-async function outcome<T>(run: () => T | Promise<T>): Promise<T | string> {
+export async function outcome<T>(run: () => T | Promise<T>): Promise<T | string> {
   try {
     return await run();
   } catch (error) {

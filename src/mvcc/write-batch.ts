@@ -1,0 +1,58 @@
+import { type DecideContext, decide, ValueNotLoaded } from './decide.ts';
+import type { Draft } from './draft.ts';
+import { StoreError } from './requests.ts';
+import type { QueuedWrite } from './write-queue.ts';
+
+/** Requests that are decided on one draft and committed together: all of them or none. */
+export class WriteBatch {
+  readonly draft: Draft;
+  readonly writes: QueuedWrite[] = [];
+  #bytes = 0;
+  #release: (() => void) | undefined;
+
+  constructor(draft: Draft) {
+    this.draft = draft;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Decides the requests in order and keeps those that it decided. Answers how many; fewer than all when the next one
+   * needs a value that is not in memory, or when the batch has `changesMax` changes. `holdSweep`: Compactor.hold.
+   */
+  decide(
+    writes: readonly QueuedWrite[],
+    context: DecideContext,
+    changesMax: number,
+    holdSweep: () => () => void,
+  ): number {
+    const { messages } = context;
+    for (let i = 0; i < writes.length; i += 1) {
+      const write = writes[i];
+      if (write === undefined || this.draft.changes.length >= changesMax) return i;
+      messages.missing = [];
+      write.error = undefined;
+      try {
+        write.result = decide(this.draft, write.request, context);
+        write.missing = messages.missing;
+        // Rows that an answer lacks must still be there when it is given.
+        if (write.missing.length > 0) this.#release ??= holdSweep();
+      } catch (error) {
+        if (error instanceof ValueNotLoaded) return i;
+        if (!(error instanceof StoreError)) throw error;
+        write.error = error;
+      }
+      this.writes.push(write);
+      this.#bytes += write.bytes;
+    }
+    return writes.length;
+  }
+
+  /** It is answered, or given up. */
+  release(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+}
