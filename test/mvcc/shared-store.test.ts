@@ -1,0 +1,215 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/base/logger.ts';
+import { ReloadingStore } from '../../src/mvcc/reloading-store.ts';
+import type { PutRequest, RangeRequest } from '../../src/mvcc/requests.ts';
+import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
+import { Store } from '../../src/mvcc/store.ts';
+import { ManualClock } from '../lease/manual-clock.ts';
+import { RecordingSink } from '../watch/recording-sink.ts';
+import { decodePair } from './decode.ts';
+
+/** Several stores on one log: what each makes of what the others do. Time stands still unless the test moves it. */
+const clock = new ManualClock();
+const running: ReloadingStore[] = [];
+
+afterEach(async () => {
+  for (const store of running.splice(0)) await store.stop();
+});
+
+async function replica(name: string, database: SharedMemoryStore): Promise<ReloadingStore> {
+  const store = new ReloadingStore({
+    clock,
+    logger: silentLogger,
+    open: (stats, onLost) =>
+      new Store({
+        log: new SharedMemoryLog(database),
+        clock,
+        random: Math.random,
+        quotaBytes: -1,
+        replica: name,
+        stats,
+        onLost,
+      }),
+  });
+  running.push(store);
+  await store.start();
+  return store;
+}
+
+async function two(): Promise<{ database: SharedMemoryStore; a: ReloadingStore; b: ReloadingStore }> {
+  const database = new SharedMemoryStore(() => clock.nowMs);
+  return { database, a: await replica('a', database), b: await replica('b', database) };
+}
+
+function put(key: string, value: string, lease = 0n): PutRequest {
+  return { kind: 'put', key, value: Buffer.from(value), lease, prevKv: false, ignoreValue: false, ignoreLease: false };
+}
+
+const ALL: RangeRequest = {
+  ...{ key: '\0', end: '\0', revision: 0, limit: 0, order: 'none', target: 'key', keysOnly: false, countOnly: false },
+  ...{ minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0, serializable: false },
+};
+
+async function read(store: ReloadingStore, more: Partial<RangeRequest> = {}): Promise<string[]> {
+  const { kvs } = await store.range({ ...ALL, ...more });
+  return kvs.map((kv) => {
+    const { key, value } = decodePair(kv);
+    return `${key}=${value}`;
+  });
+}
+
+describe('leases of several replicas', () => {
+  it('are known to all: one grants, the other puts with it, the first one revokes', async () => {
+    const { a, b } = await two();
+    await a.leaseGrant(7n, 60);
+    await b.put(put('k', 'v', 7n));
+    expect(await a.leaseTimeToLive(7n, true)).toMatchObject({ grantedTtl: 60, keys: ['k'] });
+    const revoked = await a.leaseRevoke(7n);
+    expect(await read(b)).toEqual([]);
+    expect(b.revision).toBe(revoked);
+    await expect(b.put(put('k', 'v', 7n))).rejects.toMatchObject({ code: 'lease-not-found' });
+  });
+
+  it('without keys are gone for all: a put that rests on one that another revoked is refused', async () => {
+    const { a, b } = await two();
+    await a.leaseGrant(7n, 60);
+    await b.leaseTimeToLive(7n, false);
+    await a.leaseRevoke(7n);
+    await expect(b.put(put('k', 'v', 7n))).rejects.toMatchObject({ code: 'lease-not-found' });
+  });
+
+  it('end by one transaction, once, and on no replica before their time', async () => {
+    const { a, b } = await two();
+    await a.leaseGrant(7n, 10);
+    await a.put(put('x', '1', 7n));
+    await b.put(put('y', '2', 7n));
+    await clock.pass(9_000);
+    expect(await read(b)).toEqual(['x=1', 'y=2']);
+    const before = b.revision;
+    await clock.pass(3_000);
+    expect(await read(a)).toEqual([]);
+    expect(await read(b)).toEqual([]);
+    expect(b.revision).toBe(before + 1);
+    expect(a.stats.leases.expired.value + b.stats.leases.expired.value).toBe(1);
+  });
+
+  it('live on when kept alive through any replica', async () => {
+    const { a, b } = await two();
+    await a.leaseGrant(7n, 10);
+    await a.put(put('x', '1', 7n));
+    for (let i = 0; i < 5; i += 1) {
+      await clock.pass(7_000);
+      expect(await (i % 2 === 0 ? b : a).leaseKeepAlive(7n)).toBe(10);
+    }
+    expect(await read(b)).toEqual(['x=1']);
+    expect(await b.leaseKeepAlive(8n)).toBe(0);
+  });
+
+  it('are looked after by another when the one with the duty is gone', async () => {
+    const { database, a, b } = await two();
+    await a.leaseGrant(7n, 10);
+    await a.put(put('x', '1', 7n));
+    await clock.pass(2_000);
+    // Neither stops orderly: the duty is held by a replica that will never say so.
+    const holder = database.duties.get('expire')?.holder;
+    const [dead, alive] = holder === 'a' ? [a, b] : [b, a];
+    await dead.stop();
+    const duty = database.duties.get('expire');
+    if (duty !== undefined) Object.assign(duty, { holder: 'somebody dead', untilMs: clock.nowMs + 3_000 });
+    await clock.pass(14_000);
+    expect(await read(alive)).toEqual([]);
+  });
+});
+
+describe('compaction of a log that is shared', () => {
+  it('is seen by all, and swept by one', async () => {
+    const { database, a, b } = await two();
+    for (let i = 0; i < 50; i += 1) await (i % 2 === 0 ? a : b).put(put('k', String(i)));
+    await b.compact(50, false);
+    await clock.pass(5_000);
+    expect(database.rows.map(({ revision }) => revision)).toEqual([50, 51]);
+    for (const store of [a, b]) {
+      await expect(read(store, { revision: 49 })).rejects.toMatchObject({ code: 'compacted' });
+      expect(store.compactRevision).toBe(50);
+      expect(await read(store, { revision: 50 })).toEqual(['k=48']);
+    }
+    expect(await a.hashKv(0)).toEqual(await b.hashKv(0));
+  });
+
+  it('is gone on with by another when the sweeper is gone', async () => {
+    const { database, a, b } = await two();
+    for (let i = 0; i < 20; i += 1) await a.put(put('k', String(i)));
+    database.duties.set('compact', { holder: 'somebody dead', epoch: 1, untilMs: clock.nowMs + 5_000 });
+    await b.compact(20, false);
+    await clock.pass(1_000);
+    expect(database.rows).toHaveLength(20);
+    await clock.pass(20_000);
+    expect(database.rows).toHaveLength(2);
+  });
+});
+
+describe('a past that is lost', () => {
+  it('ends watches and starts anew from what the database has, when it has lost commits', async () => {
+    const { database, a, b } = await two();
+    await a.put(put('kept', '1'));
+    await b.put(put('lost', '2'));
+    expect(await read(a)).toEqual(['kept=1', 'lost=2']);
+    const sink = new RecordingSink();
+    const watcher = a.watch(
+      { key: '\0', end: '\0', startRevision: 0, prevKv: false, noPut: false, noDelete: false },
+      sink,
+    );
+    database.loseCommits(1);
+    // The other history takes the same revision.
+    const c = await replica('c', database);
+    await c.put(put('other', '3'));
+    await expect(a.put(put('k', 'v'))).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.pass(1_000);
+    expect(await read(a)).toEqual(['kept=1', 'other=3']);
+    expect(sink.compacted.get(watcher)).toBe(3);
+    expect(a.stats.reloads.value).toBe(1);
+    expect((await a.put(put('k', 'v'))).revision).toBe(4);
+    expect(await read(c)).toEqual(['k=v', 'kept=1', 'other=3']);
+  });
+
+  it('is loaded anew when compaction has passed a replica that was away', async () => {
+    const database = new SharedMemoryStore(() => clock.nowMs);
+    const a = await replica('a', database);
+    await a.put(put('gone', '1'));
+    const asleep = await replica('b', database);
+    // It hears nothing and asks nothing while the other one goes on.
+    database.listeners.clear();
+    await a.deleteRange({ kind: 'delete', key: 'gone', end: '', prevKv: false });
+    await a.put(put('k', '2'));
+    await a.put(put('k', '3'));
+    await a.compact(a.revision, true);
+    expect(database.swept).toBe(a.revision);
+    await expect(read(asleep)).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.pass(1_000);
+    expect(await read(asleep)).toEqual(['k=3']);
+    expect(await asleep.hashKv(0)).toEqual(await a.hashKv(0));
+  });
+});
+
+describe('records', () => {
+  it('are the same for all, and one of two that write upon the same state wins', async () => {
+    const { a, b } = await two();
+    const heard: string[] = [];
+    b.onRecord((name) => heard.push(name));
+    const guard = { name: 'user/x', value: undefined };
+    const write = (store: ReloadingStore, by: string) =>
+      store.writeRecords({
+        kind: 'records',
+        changes: [{ kind: 'record', name: 'user/x', value: Buffer.from(by) }],
+        guard,
+      });
+    const results = await Promise.all([write(a, 'a'), write(b, 'b')]);
+    expect(results.filter(Boolean)).toHaveLength(1);
+    await read(a);
+    await read(b);
+    const winner = results[0] ? 'a' : 'b';
+    for (const store of [a, b]) expect(Buffer.from(store.records.get('user/x') ?? '').toString()).toBe(winner);
+    expect(heard).toEqual(['user/x']);
+    expect((await replica('c', new SharedMemoryStore(() => 0))).records.list('user/')).toEqual([]);
+  });
+});
