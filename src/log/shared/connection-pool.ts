@@ -1,9 +1,9 @@
 import { invariant } from '../../base/invariant.ts';
 import { LogError } from '../../mvcc/log.ts';
+import { backoffMs } from './backoff.ts';
 import { DatabaseAway } from './database-away.ts';
 import type { DatabaseStats } from './database-stats.ts';
 import type { EngineContext } from './engine-context.ts';
-import { backoffMs } from './backoff.ts';
 
 /** What the pool must know of a driver's connection. */
 export interface PooledConnection {

@@ -24,7 +24,8 @@ export interface StoreUrl {
 export function parseStoreUrl(url: string, defaultPort: number): StoreUrl {
   const shown = shownStoreUrl(url);
   const match = /^[a-z]+:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
-  if (match === null) throw refuse(shown, 'it must look like scheme://user:password@host:port/database?parameter=value');
+  if (match === null)
+    throw refuse(shown, 'it must look like scheme://user:password@host:port/database?parameter=value');
   const [, userInfo = '', hosts = '', database = '', query = ''] = match;
   const colon = userInfo.indexOf(':');
   const user = decode(shown, 'user', colon < 0 ? userInfo : userInfo.slice(0, colon));
@@ -46,9 +47,7 @@ export function parseStoreUrl(url: string, defaultPort: number): StoreUrl {
 
 /** A store's URL as it may be shown: without a password, wherever one may stand. */
 export function shownStoreUrl(url: string): string {
-  return url
-    .replace(/^([a-z]+:\/\/[^:@/?]*):.*@/is, '$1:***@')
-    .replace(/([?&][^=&]*password[^=&]*=)[^&]*/gi, '$1***');
+  return url.replace(/^([a-z]+:\/\/[^:@/?]*):.*@/is, '$1:***@').replace(/([?&][^=&]*password[^=&]*=)[^&]*/gi, '$1***');
 }
 
 /** A refusal that names the store. */
