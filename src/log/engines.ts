@@ -1,5 +1,7 @@
 import { type Log, LogError } from '../mvcc/log.ts';
 import { MemoryLog } from '../mvcc/memory-log.ts';
+import { MysqlLog } from './mysql/mysql-log.ts';
+import { parseMysqlUrl } from './mysql/options.ts';
 import { parsePostgresUrl } from './postgres/options.ts';
 import { PostgresLog } from './postgres/postgres-log.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from './shared/engine-context.ts';
@@ -12,6 +14,8 @@ const ENGINES: Readonly<Record<string, (url: string, context: EngineContext) => 
   sqlite: (url) => new SqliteLog(parseSqliteUrl(url)),
   postgres: (url, context) => new PostgresLog(parsePostgresUrl(url), context),
   postgresql: (url, context) => new PostgresLog(parsePostgresUrl(url), context),
+  mysql: (url, context) => new MysqlLog(parseMysqlUrl(url), context),
+  mariadb: (url, context) => new MysqlLog(parseMysqlUrl(url), context),
   memory: () => new MemoryLog(),
 };
 
