@@ -173,25 +173,30 @@ export class MariadbServer {
   }
 }
 
-/** Options of a Galera node on loopback, beside the usual ones. */
-export function galeraSettings(
-  name: string,
-  clusterPort: number,
-  statePort: number,
-  peers: readonly number[],
-): Readonly<Record<string, string>> {
+/** Where a node of a Galera cluster listens, all on loopback. `peers`: ports of the group that it joins. */
+export interface GaleraNode {
+  readonly name: string;
+  readonly group: number;
+  readonly ist: number;
+  readonly sst: number;
+  readonly peers: readonly number[];
+}
+
+/** Options of a Galera node, beside the usual ones. */
+export function galeraSettings({ name, group, ist, sst, peers }: GaleraNode): Readonly<Record<string, string>> {
   return {
     wsrep_on: 'ON',
     wsrep_provider: GALERA,
     wsrep_cluster_name: 'kedge-test',
     wsrep_cluster_address: `gcomm://${peers.map((port) => `127.0.0.1:${port}`).join(',')}`,
     wsrep_node_name: name,
-    wsrep_node_address: `127.0.0.1:${clusterPort}`,
+    wsrep_node_address: '127.0.0.1',
     wsrep_sst_method: 'rsync',
-    wsrep_sst_receive_address: `127.0.0.1:${statePort + 1}`,
+    wsrep_sst_receive_address: `127.0.0.1:${sst}`,
     wsrep_provider_options: [
-      `gmcast.listen_addr=tcp://127.0.0.1:${clusterPort}`,
-      `ist.recv_addr=127.0.0.1:${statePort}`,
+      `base_port=${group}`,
+      `gmcast.listen_addr=tcp://127.0.0.1:${group}`,
+      `ist.recv_addr=127.0.0.1:${ist}`,
       'gcache.size=32M',
       'pc.recovery=false',
     ].join(';'),
