@@ -17,6 +17,7 @@ import { Breaker } from '../shared/breaker.ts';
 import { ConnectionPool } from '../shared/connection-pool.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
+import { SnapshotFiles } from '../shared/snapshot-file.ts';
 import { append, appendText } from './append.ts';
 import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
 import { retryConflicts } from './conflicts.ts';
@@ -31,6 +32,7 @@ import { type MysqlOptions, notOpen } from './options.ts';
 import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 import { settle } from './settle.ts';
+import { fillSnapshot } from './snapshot.ts';
 
 /*
  * The engine on MariaDB, MySQL and Galera.
@@ -59,6 +61,7 @@ export class MysqlLog implements SharedLog {
   readonly #appending: ConnectionPool<MysqlConnection>;
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
+  readonly #snapshots = new SnapshotFiles();
   /** Calls under way. */
   readonly #calls = new Set<Promise<unknown>>();
   #state: 'new' | 'open' | 'closed' = 'new';
@@ -184,10 +187,9 @@ export class MysqlLog implements SharedLog {
     return this.#call(size);
   }
 
-  snapshot(): Promise<LogSnapshot> {
-    return this.#call(async () => {
-      throw new LogError('unavailable', `store ${this.#options.shown}: back the database up with its own tools`);
-    });
+  async snapshot(): Promise<LogSnapshot> {
+    if (this.#state !== 'open') throw notOpen(this.#options);
+    return this.#snapshots.take((file) => this.#call((connection) => fillSnapshot(connection, file), 1));
   }
 
   news(since: Cursor, bytesMax: number): Promise<News> {
@@ -273,6 +275,7 @@ export class MysqlLog implements SharedLog {
   async #end(): Promise<void> {
     this.#state = 'closed';
     while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
+    await this.#snapshots.close();
     this.#breaker.stop();
     this.#loading?.timer.cancel();
     await Promise.all([this.#loading?.connection.close(), this.#appending.close(), this.#others.close()]);
@@ -296,25 +299,28 @@ export class MysqlLog implements SharedLog {
     }
   }
 
-  /** Runs what may be asked twice. */
-  #call<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+  /** Runs it on one of the other connections. With one attempt what may not be asked twice. */
+  #call<T>(work: (connection: MysqlConnection) => Promise<T>, attempts = 2): Promise<T> {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
     return this.#track(async () => {
       const beganMs = this.#context.clock.monotonicMs();
-      const result = await this.#breaker.run(() => this.#twice(work).catch((error) => this.#rethrow(error)));
+      const result = await this.#breaker.run(() =>
+        this.#attempt(work, attempts).catch((error) => this.#rethrow(error)),
+      );
       this.stats.readSeconds.observe((this.#context.clock.monotonicMs() - beganMs) / 1000);
       return result;
     });
   }
 
   /** A connection that lay idle may be broken and not know it: one more try, on another one. */
-  async #twice<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+  async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
     try {
       return await this.#others.use(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.stats.connectionsLost.value += 1;
-      return this.#others.use(work);
+      if (attempts === 1) throw error;
+      return this.#attempt(work, attempts - 1);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Change, ChangeHead, Position, Revision } from '../../mvcc/types.ts';
-import { bigintAt, bytesAt, keyAt, type MysqlConnection, numberAt, type Row } from './connection.ts';
+import { bigintAt, bytesAt, keyAt, type MysqlConnection, numberAt, type Row, type Rows } from './connection.ts';
 
 /*
  * Reading the log. Pages are found by key (after this position), never by offset, so each costs the same.
@@ -12,6 +12,8 @@ const COLUMNS = 'revision, sub, kind, create_revision, version, lease, `key`, `v
 const HEADS_PER_PAGE = 4_000;
 /** Rows that are weighed at a time, to see how many fit. */
 const WEIGHED_PER_PAGE = 1_000;
+/** More than any. */
+const SUB_MAX = 2 ** 31 - 1;
 /** Positions in one statement. */
 const POSITIONS_PER_STATEMENT = 250;
 
@@ -33,10 +35,21 @@ export async function load(
   }
 }
 
+/** Revision, sub and bytes of the rows after a position, a page of them. */
+function weigh(connection: MysqlConnection, after: Position): Promise<Rows> {
+  return connection.rows(
+    `SELECT revision, sub, OCTET_LENGTH(\`key\`) + value_bytes FROM log WHERE ${isAfter(after)} ORDER BY revision, sub LIMIT ${WEIGHED_PER_PAGE}`,
+  );
+}
+
+/** The condition of standing after a position, as both servers turn it into ranges of the primary key. */
+function isAfter({ revision, sub }: Position): string {
+  return `((revision = ${revision} AND sub > ${sub}) OR revision > ${revision})`;
+}
+
 async function headsAfter(connection: MysqlConnection, after: Position, upTo: Revision): Promise<ChangeHead[]> {
-  const { revision, sub } = after;
   const rows = await connection.rows(
-    `SELECT ${HEAD_COLUMNS} FROM log WHERE ((revision = ${revision} AND sub > ${sub}) OR revision > ${revision}) AND revision <= ${upTo} ORDER BY revision, sub LIMIT ${HEADS_PER_PAGE}`,
+    `SELECT ${HEAD_COLUMNS} FROM log WHERE ${isAfter(after)} AND revision <= ${upTo} ORDER BY revision, sub LIMIT ${HEADS_PER_PAGE}`,
   );
   return rows.map((row) => ({ ...headOf(row), valueBytes: numberAt(row, 7) }));
 }
@@ -66,10 +79,7 @@ async function lastThatFits(
   let bytes = 0;
   let at: Position | undefined;
   for (;;) {
-    const { revision, sub } = at ?? { revision: after, sub: 2 ** 31 - 1 };
-    const rows = await connection.rows(
-      `SELECT revision, sub, OCTET_LENGTH(\`key\`) + value_bytes FROM log WHERE (revision = ${revision} AND sub > ${sub}) OR revision > ${revision} ORDER BY revision, sub LIMIT ${WEIGHED_PER_PAGE}`,
-    );
+    const rows = await weigh(connection, at ?? { revision: after, sub: SUB_MAX });
     for (const row of rows) {
       const next = numberAt(row, 0);
       if (at !== undefined && next !== at.revision && bytes >= bytesMax) return at.revision;
@@ -79,6 +89,26 @@ async function lastThatFits(
     // However many rows the last transaction has: all of them come.
     if (rows.length < WEIGHED_PER_PAGE || bytes >= bytesMax) return at?.revision;
   }
+}
+
+/** Rows after a position, about so many bytes of them, or one. */
+export async function pageAfter(
+  connection: MysqlConnection,
+  after: Position,
+  bytesMax: number,
+): Promise<readonly Change[]> {
+  const weighed = await weigh(connection, after);
+  let bytes = 0;
+  let count = 0;
+  while (count < weighed.length && (count === 0 || bytes < bytesMax)) {
+    bytes += numberAt(weighed[count], 2);
+    count += 1;
+  }
+  if (count === 0) return [];
+  const rows = await connection.rows(
+    `SELECT ${COLUMNS} FROM log WHERE ${isAfter(after)} ORDER BY revision, sub LIMIT ${count}`,
+  );
+  return rows.map(changeOf);
 }
 
 /** The rows at the positions, in their order. */
