@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AppendResult, Log } from '../../src/mvcc/log.ts';
+import { type AppendResult, isShared, type Log } from '../../src/mvcc/log.ts';
 import type { Change, ChangeHead, LeaseChange, LeaseRecord } from '../../src/mvcc/types.ts';
 import { CHANGES_PER_TXN_MAX, FIRST_REVISION } from '../../src/mvcc/types.ts';
-import { batchOf } from '../support/append-batch.ts';
+import { CommitChain } from '../support/commit-chain.ts';
+import { Random } from '../support/random.ts';
 import { bytesOf, del, put } from './changes.ts';
 
 /** One store under test, empty at first. */
@@ -17,6 +18,7 @@ export interface StoreUnderTest {
 export function logContract(engine: string, create: () => Promise<StoreUnderTest>): void {
   describe(`the Log contract on ${engine}`, () => {
     const opened: { store: StoreUnderTest; log: Log }[] = [];
+    const chains = new WeakMap<Log, CommitChain>();
 
     afterEach(async () => {
       for (const { log } of opened) await log.close();
@@ -28,7 +30,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
       const store = await create();
       const log = store.log();
       opened.push({ store, log });
-      await log.open();
+      chains.set(log, new CommitChain((await log.open()).cursor));
       return { store, log };
     }
 
@@ -38,12 +40,24 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
       const next = store.log();
       opened.push({ store, log: next });
       const state = await next.open();
+      chains.set(next, new CommitChain(state.cursor));
       return { log: next, state };
     }
 
     function append(log: Log, changes: readonly Change[], leases: readonly LeaseChange[] = []): Promise<AppendResult> {
       const expectedHead = (changes[0]?.revision ?? FIRST_REVISION + 1) - 1;
-      return log.append(batchOf(expectedHead, changes, leases));
+      return appendAt(log, expectedHead, changes, leases);
+    }
+
+    async function appendAt(
+      log: Log,
+      head: number,
+      changes: readonly Change[],
+      leases: readonly LeaseChange[] = [],
+    ): Promise<AppendResult> {
+      const chain = chains.get(log);
+      if (chain === undefined) throw new Error('append to a log that is not open');
+      return chain.append(log, head, changes, leases);
     }
 
     async function loadAll(log: Log): Promise<ChangeHead[]> {
@@ -134,9 +148,9 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
       it('is a compare-and-set on the head: moved writes nothing', async () => {
         const { store, log } = await fresh();
         await append(log, [put(2, 0, 'a', '1')]);
-        const lost = await log.append(batchOf(1, [put(2, 0, 'b', 'lost')], [{ kind: 'grant', id: 7n, ttl: 5 }]));
+        const lost = await appendAt(log, 1, [put(2, 0, 'b', 'lost')], [{ kind: 'grant', id: 7n, ttl: 5 }]);
         expect(lost).toEqual({ kind: 'moved', head: 2 });
-        expect(await log.append(batchOf(9, [put(10, 0, 'b', '')]))).toEqual({
+        expect(await appendAt(log, 9, [put(10, 0, 'b', '')])).toEqual({
           kind: 'moved',
           head: 2,
         });
@@ -211,17 +225,16 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
             { kind: 'grant', id: 2n ** 63n - 1n, ttl: 1 },
           ],
         );
-        const leaseOnly = await log.append(
-          batchOf(
-            2,
-            [],
-            [
-              { kind: 'checkpoint', id: 5n, remainingTtl: 20 },
-              { kind: 'checkpoint', id: 99n, remainingTtl: 20 },
-              { kind: 'revoke', id: 2n ** 63n - 1n },
-              { kind: 'revoke', id: 98n },
-            ],
-          ),
+        const leaseOnly = await appendAt(
+          log,
+          2,
+          [],
+          [
+            { kind: 'checkpoint', id: 5n, remainingTtl: 20 },
+            { kind: 'checkpoint', id: 99n, remainingTtl: 20 },
+            { kind: 'revoke', id: 2n ** 63n - 1n },
+            { kind: 'revoke', id: 98n },
+          ],
         );
         expect(leaseOnly).toEqual({ kind: 'committed' });
         expect(await log.head()).toBe(2);
@@ -338,7 +351,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         expect(await log.head()).toBe(3);
         const { log: next, state } = await again(store, log);
         expect(state).toMatchObject({ cursor: { revision: 3 }, horizon: 3, rows: 0 });
-        expect(await next.append(batchOf(2, [put(3, 0, 'b', '')]))).toEqual({
+        expect(await appendAt(next, 2, [put(3, 0, 'b', '')])).toEqual({
           kind: 'moved',
           head: 3,
         });
@@ -350,8 +363,7 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
     describe('space', () => {
       it('is counted and given back', async () => {
         const { log } = await fresh();
-        const value = 'x'.repeat(2_000);
-        const changes = Array.from({ length: 2_000 }, (_, i) => put(2, i, `key${i}`, value));
+        const changes = Array.from({ length: 2_000 }, (_, i) => put(2, i, `key${i}`, noise(2_000)));
         await append(log, changes);
         const full = await log.size();
         expect(full.inUseBytes).toBeGreaterThanOrEqual(2_000 * 2_000);
@@ -372,12 +384,15 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
 
       it('is given back whole by defragment, and the rows stay', async () => {
         const { store, log } = await fresh();
-        const changes = Array.from({ length: 1_000 }, (_, i) => put(2, i, `key${i}`, 'x'.repeat(2_000)));
+        const changes = Array.from({ length: 1_000 }, (_, i) => put(2, i, `key${i}`, noise(2_000)));
         await append(log, changes);
+        const full = await log.size();
         await log.sweep(changes.slice(1));
         await log.defragment();
         const size = await log.size();
-        expect(size.inUseBytes).toBe(size.totalBytes);
+        // A server's files have a page or two more than what rows take.
+        if (!isShared(log)) expect(size.inUseBytes).toBe(size.totalBytes);
+        expect(size.totalBytes).toBeLessThan(full.totalBytes / 4);
         expect(await log.rows([{ revision: 2, sub: 0 }])).toEqual(changes.slice(0, 1));
         expect((await again(store, log)).state).toMatchObject({ cursor: { revision: 2 }, rows: 1 });
       });
@@ -437,4 +452,11 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
       });
     });
   });
+}
+
+const dice = new Random(7);
+
+/** What no database can make smaller. */
+function noise(bytes: number): string {
+  return dice.bytes(bytes).toString('latin1');
 }

@@ -1,0 +1,364 @@
+import { randomInt } from 'node:crypto';
+import type { Timer } from '../../base/clock.ts';
+import { invariant } from '../../base/invariant.ts';
+import {
+  type AppendBatch,
+  type AppendResult,
+  type DatabaseHealth,
+  LogError,
+  type LogSize,
+  type LogSnapshot,
+  type LogState,
+  type News,
+  type SharedLog,
+} from '../../mvcc/log.ts';
+import type { AlarmKind, Change, ChangeHead, Cursor, LeaseId, Position, Revision } from '../../mvcc/types.ts';
+import { Breaker } from '../shared/breaker.ts';
+import { ConnectionPool } from '../shared/connection-pool.ts';
+import { DatabaseStats } from '../shared/database-stats.ts';
+import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
+import { SnapshotFiles } from '../shared/snapshot-file.ts';
+import { append, appendText } from './append.ts';
+import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
+import { retryConflicts } from './conflicts.ts';
+import type { MysqlConnection } from './connection.ts';
+import { Connector } from './connector.ts';
+import { claimDuty, releaseDuty } from './duties.ts';
+import { ConnectionLost, translate } from './errors.ts';
+import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
+import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
+import { news } from './news.ts';
+import { type MysqlOptions, notOpen } from './options.ts';
+import { changesAfter, load, rowsAt } from './rows.ts';
+import { prepareSchema } from './schema.ts';
+import { settle } from './settle.ts';
+import { fillSnapshot } from './snapshot.ts';
+
+/*
+ * The engine on MariaDB, MySQL and Galera.
+ *
+ *   append ─────────────▶ one connection: appends leave in order, each as one message (append.ts)
+ *   everything else ────▶ the other connections, as many as are needed up to the limit
+ *
+ *   a call ─▶ breaker ─▶ a connection ─▶ statements ─▶ errors become LogErrors, here and nowhere else
+ *
+ * What is asked twice does no harm, but for append: so anything else is asked once more when its connection breaks.
+ */
+
+/** Calls that may wait for a connection. */
+const WAITERS_MAX = 2_000;
+/** Old commits are forgotten after so many of ours, and with each compaction. */
+const COMMITS_PER_FORGETTING = 1_000;
+/** The moment that open has seen is kept this long for load. */
+const LOAD_WITHIN_MS = 60_000;
+
+/** The Log on MariaDB or MySQL. */
+export class MysqlLog implements SharedLog {
+  readonly stats = new DatabaseStats();
+  readonly #options: MysqlOptions;
+  readonly #context: EngineContext;
+  readonly #connector: Connector;
+  readonly #appending: ConnectionPool<MysqlConnection>;
+  readonly #others: ConnectionPool<MysqlConnection>;
+  readonly #breaker: Breaker;
+  readonly #snapshots = new SnapshotFiles();
+  /** Calls under way. */
+  readonly #calls = new Set<Promise<unknown>>();
+  #state: 'new' | 'open' | 'closed' = 'new';
+  #closing: Promise<void> | undefined;
+  #loading: { readonly connection: MysqlConnection; readonly upTo: Revision; readonly timer: Timer } | undefined;
+  #commits = 0;
+  #isForgetting = false;
+
+  constructor(options: MysqlOptions, context: EngineContext = SYSTEM_CONTEXT) {
+    this.#options = options;
+    this.#context = context;
+    this.#connector = new Connector(options, context.clock);
+    const connect = (): Promise<MysqlConnection> => this.#connector.connect();
+    const limits = { waitMs: options.waitMs, waitersMax: WAITERS_MAX };
+    this.#appending = new ConnectionPool(connect, { ...limits, connectionsMax: 1 }, context, new DatabaseStats());
+    this.#others = new ConnectionPool(
+      connect,
+      { ...limits, connectionsMax: options.connectionsMax - 1 },
+      context,
+      this.stats,
+    );
+    this.#breaker = new Breaker(context, this.stats, () =>
+      this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
+    );
+  }
+
+  async open(): Promise<LogState> {
+    if (this.#state === 'closed') throw notOpen(this.#options);
+    invariant(this.#state === 'new', 'a Log is opened once');
+    this.#state = 'open';
+    try {
+      await this.#connector.createDatabase();
+      await this.#others.use((connection) => prepareSchema(connection, this.#options.shown, this.#context.clock));
+      return await this.#begin();
+    } catch (error) {
+      await this.close();
+      throw translate(error, this.#options.shown);
+    }
+  }
+
+  async load(visit: (rows: readonly ChangeHead[]) => void | Promise<void>): Promise<void> {
+    return this.#track(async () => {
+      const loading = this.#loading;
+      if (loading === undefined)
+        throw new LogError('unavailable', `store ${this.#options.shown}: load comes directly after open`);
+      this.#loading = undefined;
+      loading.timer.cancel();
+      let isVisitorsError = false;
+      try {
+        await load(loading.connection, loading.upTo, async (rows) => {
+          isVisitorsError = true;
+          await visit(rows);
+          isVisitorsError = false;
+        });
+      } catch (error) {
+        throw isVisitorsError ? error : translate(error, this.#options.shown);
+      } finally {
+        await loading.connection.close();
+      }
+    });
+  }
+
+  append(batch: AppendBatch): Promise<AppendResult> {
+    if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
+    const { clock } = this.#context;
+    const text = appendText(batch, this.#connector.facts?.packetBytesMax ?? Number.POSITIVE_INFINITY);
+    return this.#track(async () => {
+      const beganMs = clock.monotonicMs();
+      try {
+        const result = await this.#breaker.run(() =>
+          this.#appending
+            .use((connection) => append(connection, text, this.#options.shown))
+            .catch((error) => this.#rethrow(error)),
+        );
+        this.stats.appendSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
+        if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
+        else this.#noteCommit();
+        return result;
+      } catch (error) {
+        if (error instanceof LogError && error.code === 'ambiguous') this.stats.appendsAmbiguous.value += 1;
+        throw error;
+      }
+    });
+  }
+
+  head(): Promise<Revision> {
+    return this.#call(async (connection) => headOf((await connection.rows(HEAD_STATEMENT))[0]).cursor.revision);
+  }
+
+  changes(after: Revision, bytesMax: number): Promise<readonly Change[]> {
+    return this.#call((connection) => changesAfter(connection, after, bytesMax));
+  }
+
+  rows(at: readonly Position[]): Promise<readonly (Change | undefined)[]> {
+    return this.#call((connection) => rowsAt(connection, at));
+  }
+
+  async compact(horizon: Revision): Promise<void> {
+    await this.#call((connection) => compact(connection, horizon));
+    this.#forget();
+  }
+
+  sweep(positions: readonly Position[], sweptTo?: Revision): Promise<void> {
+    return this.#call((connection) => sweep(connection, positions, sweptTo));
+  }
+
+  /** Nothing: the server uses what is free for what comes next. */
+  vacuum(_bytes: number): Promise<number> {
+    return this.#call(async () => 0);
+  }
+
+  defragment(): Promise<void> {
+    return this.#call(defragment);
+  }
+
+  alarm(kind: AlarmKind, raised: boolean): Promise<void> {
+    return this.#call(async (connection) => {
+      await retryConflicts(() => connection.rows(alarmStatement(kind, raised)));
+    });
+  }
+
+  size(): Promise<LogSize> {
+    return this.#call(size);
+  }
+
+  async snapshot(): Promise<LogSnapshot> {
+    if (this.#state !== 'open') throw notOpen(this.#options);
+    return this.#snapshots.take((file) => this.#call((connection) => fillSnapshot(connection, file), 1));
+  }
+
+  news(since: Cursor, bytesMax: number): Promise<News> {
+    return this.#call((connection) => news(connection, since, bytesMax));
+  }
+
+  /** Neither server tells: the Store polls, and peers hint. */
+  listen(_onHint: () => void): boolean {
+    return false;
+  }
+
+  settle(batch: AppendBatch): Promise<boolean> {
+    const fence = randomInt(1, 2 ** 48 - 1);
+    return this.#call((connection) => settle(connection, batch, fence, this.#options.shown));
+  }
+
+  renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {
+    return this.#call((connection) => renewLeases(connection, ids));
+  }
+
+  leasesLeftMs(ids: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>> {
+    return this.#call((connection) => leasesLeftMs(connection, ids));
+  }
+
+  expiredLeases(countMax: number): Promise<readonly LeaseId[]> {
+    return this.#call((connection) => expiredLeases(connection, countMax));
+  }
+
+  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined> {
+    return this.#call((connection) => claimDuty(connection, name, holder, holdMs));
+  }
+
+  releaseDuty(name: string, holder: string): Promise<void> {
+    return this.#call((connection) => releaseDuty(connection, name, holder));
+  }
+
+  async health(): Promise<DatabaseHealth> {
+    const { clock } = this.#context;
+    const [appending, others] = [this.#appending.counts, this.#others.counts];
+    const rest = {
+      connections: {
+        open: appending.open + others.open,
+        idle: appending.idle + others.idle,
+        max: appending.max + others.max,
+        waiting: appending.waiting + others.waiting,
+      },
+      replicationLagBytes: undefined,
+    };
+    const beganMs = clock.monotonicMs();
+    let latencyMs = 0;
+    try {
+      const { facts, clockDifferenceMs } = await this.#call(async (connection) => {
+        const askedMs = clock.monotonicMs();
+        headOf((await connection.rows(HEAD_STATEMENT))[0]);
+        latencyMs = clock.monotonicMs() - askedMs;
+        return this.#connector.look(connection);
+      });
+      return {
+        ...rest,
+        server: facts.server,
+        problem: undefined,
+        warnings: facts.warnings,
+        latencyMs,
+        clockDifferenceMs,
+      };
+    } catch (error) {
+      return {
+        ...rest,
+        server: this.#connector.facts?.server ?? 'MariaDB or MySQL',
+        problem: error instanceof Error ? error.message : String(error),
+        warnings: this.#connector.facts?.warnings ?? [],
+        latencyMs: latencyMs === 0 ? clock.monotonicMs() - beganMs : latencyMs,
+        clockDifferenceMs: 0,
+      };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    this.#state = 'closed';
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
+    await this.#snapshots.close();
+    this.#breaker.stop();
+    this.#loading?.timer.cancel();
+    await Promise.all([this.#loading?.connection.close(), this.#appending.close(), this.#others.close()]);
+    this.#loading = undefined;
+  }
+
+  /** Sees a moment and keeps it, so that load tells of the same one. */
+  async #begin(): Promise<LogState> {
+    const connection = await this.#connector.connect();
+    try {
+      const state = await beginSnapshot(connection);
+      const timer = this.#context.clock.after(LOAD_WITHIN_MS, () => {
+        this.#loading = undefined;
+        void connection.close();
+      });
+      this.#loading = { connection, upTo: state.cursor.revision, timer };
+      return state;
+    } catch (error) {
+      connection.drop();
+      throw error;
+    }
+  }
+
+  /** Runs it on one of the other connections. With one attempt what may not be asked twice. */
+  #call<T>(work: (connection: MysqlConnection) => Promise<T>, attempts = 2): Promise<T> {
+    if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
+    return this.#track(async () => {
+      const beganMs = this.#context.clock.monotonicMs();
+      const result = await this.#breaker.run(() =>
+        this.#attempt(work, attempts).catch((error) => this.#rethrow(error)),
+      );
+      this.stats.readSeconds.observe((this.#context.clock.monotonicMs() - beganMs) / 1000);
+      return result;
+    });
+  }
+
+  /** A connection that lay idle may be broken and not know it: one more try, on another one. */
+  async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
+    try {
+      return await this.#others.use(work);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      this.stats.connectionsLost.value += 1;
+      if (attempts === 1) throw error;
+      return this.#attempt(work, attempts - 1);
+    }
+  }
+
+  #rethrow(error: unknown): never {
+    throw translate(error, this.#options.shown);
+  }
+
+  async #track<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#state !== 'open') throw notOpen(this.#options);
+    const call = task();
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  #noteCommit(): void {
+    this.#commits += 1;
+    if (this.#commits % COMMITS_PER_FORGETTING === 0) this.#forget();
+  }
+
+  /** In the background. What fails now is done the next time. */
+  #forget(): void {
+    if (this.#isForgetting || this.#state !== 'open') return;
+    this.#isForgetting = true;
+    const done = this.#call(async (connection) => {
+      while (await forgetOldCommits(connection)) {
+        if (this.#state !== 'open') return;
+      }
+    });
+    done
+      .catch((error: Error) =>
+        this.#context.logger.warn('old commits are not forgotten yet', { problem: error.message }),
+      )
+      .finally(() => {
+        this.#isForgetting = false;
+      });
+  }
+}

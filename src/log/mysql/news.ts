@@ -1,0 +1,86 @@
+import type { News } from '../../mvcc/log.ts';
+import type { Cursor } from '../../mvcc/types.ts';
+import { type MysqlConnection, numberAt, type Row } from './connection.ts';
+import { HEAD_STATEMENT, headOf } from './head.ts';
+import { NOTE_COLUMNS, noteOf } from './notes.ts';
+import { changeOf, changesStatement } from './rows.ts';
+
+/*
+ * One message asks for the head and for the commits since the cursor: two rows of two small tables when nothing is new,
+ * which is what a linearizable read waits for. When something is, a second message fetches it.
+ *
+ *   head, commits since ──▶ nothing new: done
+ *                       ──▶ commits up to about bytesMax ──▶ their changes and notes, then the head once more
+ *
+ * Each statement sees a moment of its own, and the story is whole all the same: a commit that one can see names its
+ * place, and all that led there is visible with it and never changed, only swept. A sweep raises `removed` in the same
+ * commit, so when `removed`, read last, is not beyond the cursor, no row since the cursor can have been missing.
+ */
+
+/** Commits read at a time. */
+const COMMITS_MAX = 500;
+
+interface Commit extends Cursor {
+  readonly bytes: number;
+}
+
+/** SharedLog.news. */
+export async function news(connection: MysqlConnection, since: Cursor, bytesMax: number): Promise<News> {
+  const { revision, notes } = since;
+  const [heads = [], rows = []] = await connection.run([
+    HEAD_STATEMENT,
+    `SELECT revision, notes, id, bytes FROM \`commit\` WHERE (revision = ${revision} AND notes >= ${notes}) OR revision > ${revision} ORDER BY revision, notes, number LIMIT ${COMMITS_MAX}`,
+  ]);
+  const { horizon, swept, removed, alarms } = headOf(heads[0]);
+  const commits = rows.map(commitOf);
+  const at = commits.findIndex((commit) => isSame(commit, since));
+  if (at < 0) return isForgotten(connection, since);
+  const last = lastThatFits(commits, at, bytesMax);
+  const cursor = commits[last] ?? since;
+  const more = last < commits.length - 1 || commits.length === COMMITS_MAX;
+  const rest = { cursor: { revision: cursor.revision, notes: cursor.notes, commit: cursor.commit }, more };
+  if (last === at) return { kind: 'news', ...rest, changes: [], notes: [], horizon, swept, alarms };
+  if (Math.max(removed, swept) > revision) return { kind: 'behind' };
+  const [changes = [], noteRows = [], [after] = []] = await connection.run([
+    changesStatement(revision, cursor.revision),
+    `SELECT ${NOTE_COLUMNS} FROM note WHERE number > ${notes} AND number <= ${cursor.notes} ORDER BY number`,
+    HEAD_STATEMENT,
+  ]);
+  if (headOf(after).removed > revision || noteRows.length < cursor.notes - notes) return { kind: 'behind' };
+  return {
+    kind: 'news',
+    ...rest,
+    changes: changes.map(changeOf),
+    notes: noteRows.map(noteOf),
+    horizon,
+    swept,
+    alarms,
+  };
+}
+
+/** A cursor that is not among the commits: too old to be known, or of another history. */
+async function isForgotten(connection: MysqlConnection, { revision, notes }: Cursor): Promise<News> {
+  const [oldest] = await connection.rows(
+    'SELECT revision, notes FROM `commit` ORDER BY revision, notes, number LIMIT 1',
+  );
+  const isOlder = numberAt(oldest, 0) > revision || (numberAt(oldest, 0) === revision && numberAt(oldest, 1) > notes);
+  return { kind: isOlder ? 'behind' : 'foreign' };
+}
+
+/** The index of the commit with which the bytes are gathered. */
+function lastThatFits(commits: readonly Commit[], at: number, bytesMax: number): number {
+  let bytes = 0;
+  for (let i = at + 1; i < commits.length; i += 1) {
+    bytes += commits[i]?.bytes ?? 0;
+    if (bytes >= bytesMax) return i;
+  }
+  return commits.length - 1;
+}
+
+function commitOf(row: Row): Commit {
+  return { revision: numberAt(row, 0), notes: numberAt(row, 1), commit: numberAt(row, 2), bytes: numberAt(row, 3) };
+}
+
+function isSame(a: Cursor, b: Cursor): boolean {
+  return a.commit === b.commit && a.revision === b.revision && a.notes === b.notes;
+}

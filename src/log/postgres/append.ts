@@ -1,0 +1,128 @@
+import type { AppendBatch, AppendResult } from '../../mvcc/log.ts';
+import type { Change, LeaseId, Note } from '../../mvcc/types.ts';
+import { effectsOf } from '../shared/note-effects.ts';
+import { bigintArray, byteaArray, int4Array, int8Array } from './array-format.ts';
+import type { Parameter, PgConnection, Statement } from './connection.ts';
+import { DIVISION_BY_ZERO, isServerError } from './errors.ts';
+import { ROW_BYTES, type Statements } from './statements.ts';
+
+/** A batch as it goes over the wire; nothing of the caller's is read any more. */
+export interface PackedAppend {
+  readonly statement: Statement;
+  readonly values: readonly Parameter[];
+  readonly expires: readonly LeaseId[];
+}
+
+/** One statement for changes alone, a longer one when there are notes. */
+export function packAppend({ expected, commit, changes, notes }: AppendBatch, statements: Statements): PackedAppend {
+  const revision = changes.at(-1)?.revision ?? expected.revision;
+  const values: Parameter[] = [
+    expected.commit,
+    commit,
+    revision,
+    expected.notes + notes.length,
+    bytesOf(changes, notes),
+    ...packChanges(changes),
+  ];
+  if (notes.length === 0) return { statement: statements.append, values, expires: [] };
+  const { leases, records, expired } = effectsOf(notes);
+  values.push(...packNotes(notes), ...packLeases(leases, expired));
+  values.push(byteaArray([...records.keys()]), byteaArray([...records.values()]));
+  return { statement: statements.appendNotes, values, expires: expired };
+}
+
+/**
+ * Sends it, at once. Rejects with the server's error when nothing was written, and with DatabaseAway when that is not
+ * known.
+ */
+export async function sendAppend(
+  connection: PgConnection,
+  { statement, values, expires }: PackedAppend,
+  statements: Statements,
+): Promise<AppendResult> {
+  try {
+    const hit = await connection.query(statement, values);
+    if (hit.length > 0) return { kind: 'committed' };
+  } catch (error) {
+    if (!isServerError(error) || error.code !== DIVISION_BY_ZERO) throw error;
+    const over = await connection.query(statements.over, [bigintArray(expires)]);
+    const overNow = new Set(over.map(([id]) => id));
+    const alive = expires.filter((id) => !overNow.has(String(id)));
+    // Their time may have ended since: then the next try will do, and saying that all are alive makes it come.
+    return { kind: 'renewed', leases: alive.length > 0 ? alive : expires };
+  }
+  const [head] = await connection.query(statements.head);
+  return { kind: 'moved', head: Number(head?.[2]) };
+}
+
+/** Revisions and others are gathered column by column, as unnest takes them. */
+function packChanges(changes: readonly Change[]): Parameter[] {
+  return [
+    int8Array(changes.map(({ revision }) => revision)),
+    int4Array(changes.map(({ sub }) => sub)),
+    byteaArray(changes.map(({ key }) => key)),
+    int8Array(changes.map(({ createRevision }) => createRevision)),
+    int8Array(changes.map(({ version }) => version)),
+    bigintArray(changes.map(({ lease }) => lease)),
+    byteaArray(changes.map(({ kind, value }) => (kind === 'delete' ? undefined : value))),
+  ];
+}
+
+/** Kinds of notes as numbers, in the column `note.kind`. Never renumbered. */
+export const NOTE_KINDS = ['grant', 'revoke', 'expire', 'checkpoint', 'record'] as const;
+
+function packNotes(notes: readonly Note[]): Parameter[] {
+  const ttlOf = ({ change }: Note) =>
+    change.kind === 'grant' ? change.ttl : change.kind === 'checkpoint' ? change.remainingTtl : 0;
+  return [
+    int8Array(notes.map(({ after }) => after)),
+    int4Array(notes.map(({ change }) => NOTE_KINDS.indexOf(change.kind))),
+    bigintArray(notes.map(({ change }) => (change.kind === 'record' ? 0n : change.id))),
+    int8Array(notes.map(ttlOf)),
+    byteaArray(notes.map(({ change }) => (change.kind === 'record' ? change.name : undefined))),
+    byteaArray(notes.map(({ change }) => (change.kind === 'record' ? change.value : undefined))),
+  ];
+}
+
+function packLeases(effects: ReturnType<typeof effectsOf>['leases'], expired: readonly LeaseId[]): Parameter[] {
+  const granted: LeaseId[] = [];
+  const ttls: number[] = [];
+  const remainings: number[] = [];
+  const removed: LeaseId[] = [];
+  const noted: LeaseId[] = [];
+  const notedRemainings: number[] = [];
+  for (const [id, effect] of effects) {
+    switch (effect.kind) {
+      case 'set':
+        granted.push(id);
+        ttls.push(effect.ttl);
+        remainings.push(effect.remainingTtl);
+        break;
+      case 'remove':
+        removed.push(id);
+        break;
+      case 'checkpoint':
+        noted.push(id);
+        notedRemainings.push(effect.remainingTtl);
+        break;
+    }
+  }
+  // An expired lease that is granted anew in the same batch must be looked at too: it is locked among the granted.
+  return [
+    bigintArray(granted),
+    int8Array(ttls),
+    int8Array(remainings),
+    bigintArray(removed),
+    bigintArray(noted),
+    int8Array(notedRemainings),
+    bigintArray(expired),
+  ];
+}
+
+function bytesOf(changes: readonly Change[], notes: readonly Note[]): number {
+  let bytes = notes.length * ROW_BYTES;
+  for (const { key, value } of changes) bytes += key.length + value.length + ROW_BYTES;
+  for (const { change } of notes)
+    if (change.kind === 'record') bytes += change.name.length + (change.value?.length ?? 0);
+  return bytes;
+}

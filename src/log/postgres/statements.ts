@@ -1,0 +1,232 @@
+import type { Statement } from './connection.ts';
+
+/** All that is said to the server after the start, by the schema of the store. */
+export type Statements = ReturnType<typeof statementsFor>;
+
+/** What a row of the log takes beside its key and value: header, numbers, its entry in the index. About. */
+export const ROW_BYTES = 100;
+
+/** The newest commit. */
+const HEAD = (s: string) => `SELECT number, id, revision, notes FROM ${s}.commit ORDER BY number DESC LIMIT 1`;
+
+/**
+ * The compare-and-set: the next number after the expected commit, if that commit is there and nobody has the number yet.
+ * A second one that wants the number waits for the first one's end, then finds it taken.
+ */
+const NEXT_COMMIT = (s: string) => `
+  INSERT INTO ${s}.commit (number, id, revision, notes, bytes, total, at)
+  SELECT c.number + 1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, c.total + $5::bigint, clock_timestamp()
+    FROM ${s}.commit c WHERE c.id = $1::bigint
+  ON CONFLICT (number) DO NOTHING
+  RETURNING revision`;
+
+const ADD_ROWS = (s: string) => `
+  INSERT INTO ${s}.log (revision, sub, key, create_revision, version, lease, value)
+  SELECT r.* FROM h, unnest($6::bigint[], $7::int[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) r`;
+
+/** `notify`: tells who listens at `channel` of each append, in its own commit. */
+export function statementsFor(schema: string, channel: string | undefined) {
+  const s = schema;
+  const tell = channel === undefined ? '' : `, pg_notify('${channel}', h.revision::text)`;
+  const at = (name: string, text: string): Statement => ({ name: `${s}_${name}`, text });
+  return {
+    /** One row when it hit. */
+    append: at(
+      'append',
+      `WITH h AS (${NEXT_COMMIT(s)}), l AS (${ADD_ROWS(s)})
+       SELECT h.revision${tell} FROM h`,
+    ),
+
+    /**
+     * With notes. The leases' rows are locked in the order of their ids, as renewals lock them; a lease that was to
+     * expire and is not over (or not there) ends it all by a division by zero.
+     */
+    appendNotes: at(
+      'append_notes',
+      `WITH h AS (${NEXT_COMMIT(s)}), l AS (${ADD_ROWS(s)}),
+       n AS (
+         INSERT INTO ${s}.note (number, after, kind, id, ttl, name, value)
+         SELECT $4::bigint - cardinality($13::bigint[]) + r.place, r.after, r.kind, r.id, r.ttl, r.name, r.value
+           FROM h, unnest($13::bigint[], $14::int[], $15::bigint[], $16::bigint[], $17::bytea[], $18::bytea[])
+             WITH ORDINALITY r(after, kind, id, ttl, name, value, place)),
+       locked AS (
+         SELECT id, deadline <= clock_timestamp() AS is_over FROM ${s}.lease
+          WHERE EXISTS (SELECT FROM h) AND (id = ANY($19::bigint[]) OR id = ANY($22::bigint[]) OR id = ANY($23::bigint[]))
+          ORDER BY id FOR UPDATE),
+       over AS MATERIALIZED (
+         SELECT count(*) FILTER (WHERE is_over AND id = ANY($25::bigint[])) AS leases FROM locked),
+       granted AS (
+         INSERT INTO ${s}.lease (id, ttl, remaining_ttl, deadline)
+         SELECT r.id, r.ttl, r.remaining, clock_timestamp() + make_interval(secs => r.ttl)
+           FROM over, h, unnest($19::bigint[], $20::bigint[], $21::bigint[]) r(id, ttl, remaining)
+         ON CONFLICT (id) DO UPDATE
+            SET ttl = excluded.ttl, remaining_ttl = excluded.remaining_ttl, deadline = excluded.deadline),
+       revoked AS (DELETE FROM ${s}.lease USING over, h WHERE id = ANY($22::bigint[])),
+       noted AS (
+         UPDATE ${s}.lease SET remaining_ttl = r.remaining
+           FROM over, h, unnest($23::bigint[], $24::bigint[]) r(id, remaining) WHERE lease.id = r.id),
+       kept AS (
+         INSERT INTO ${s}.record (name, value)
+         SELECT r.name, r.value FROM h, unnest($26::bytea[], $27::bytea[]) r(name, value) WHERE r.value IS NOT NULL
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value),
+       dropped AS (
+         DELETE FROM ${s}.record USING h, unnest($26::bytea[], $27::bytea[]) r(name, value)
+          WHERE record.name = r.name AND r.value IS NULL)
+       SELECT h.revision, 1 / (over.leases = cardinality($25::bigint[]))::int${tell} FROM h, over`,
+    ),
+
+    head: at('head', HEAD(s)),
+
+    /** Which of these could expire now. */
+    over: at('over', `SELECT id FROM ${s}.lease WHERE id = ANY($1::bigint[]) AND deadline <= clock_timestamp()`),
+
+    /** Takes the place of an append that may still come. */
+    fence: at(
+      'fence',
+      `INSERT INTO ${s}.commit (number, id, revision, notes, bytes, total, at)
+       SELECT c.number + 1, $2::bigint, c.revision, c.notes, 0, c.total, clock_timestamp()
+         FROM ${s}.commit c WHERE c.id = $1::bigint
+       ON CONFLICT (number) DO NOTHING`,
+    ),
+    /** Whether the commit is there; whether the one before it is; whether it is too long ago to tell. */
+    outcome: at(
+      'outcome',
+      `SELECT EXISTS (SELECT FROM ${s}.commit WHERE id = $1::bigint), EXISTS (SELECT FROM ${s}.commit WHERE id = $2::bigint),
+              EXISTS (SELECT FROM ${s}.commit WHERE revision <= $3::bigint AND notes <= $4::bigint ORDER BY number LIMIT 1)`,
+    ),
+
+    /**
+     * News of one moment, in one statement: a row of kind 0 with the state, kind 1 with the commit up to which they go
+     * (none: nothing new), kind 2 for each change, kind 3 for each note.
+     */
+    news: at(
+      'news',
+      `WITH h AS MATERIALIZED (${HEAD(s)}),
+       k AS MATERIALIZED (
+         SELECT number, total FROM ${s}.commit WHERE id = $3::bigint AND revision = $1::bigint AND notes = $2::bigint),
+       u AS MATERIALIZED (
+         SELECT c.id, c.revision, c.notes FROM k, LATERAL (
+           SELECT * FROM ${s}.commit WHERE number > k.number ORDER BY number LIMIT 4096) c
+          WHERE c.total - c.bytes - k.total < $4::bigint ORDER BY c.number DESC LIMIT 1)
+       SELECT 0 AS kind, h.revision AS a, h.notes AS b, h.id AS c, t.horizon AS d, t.swept AS e, t.removed AS f,
+              convert_to(array_to_string(t.alarms, ','), 'UTF8') AS name,
+              convert_to((SELECT count(*) FROM k)::text, 'UTF8') AS value
+         FROM h, ${s}.store t
+       UNION ALL SELECT 1, u.revision, u.notes, u.id, 0, 0, 0, NULL, NULL FROM u
+       UNION ALL SELECT 2, l.revision, l.sub, l.create_revision, l.version, l.lease, 0, l.key, l.value
+         FROM u, LATERAL (
+           SELECT * FROM ${s}.log WHERE revision > $1::bigint AND revision <= u.revision ORDER BY revision, sub) l
+       UNION ALL SELECT 3, n.number, n.after, n.kind, n.id, n.ttl, 0, n.name, n.value
+         FROM u, LATERAL (SELECT * FROM ${s}.note WHERE number > $2::bigint AND number <= u.notes ORDER BY number) n`,
+    ),
+
+    /** Rows after a position, in order, until so many rows, or so many bytes (at least one row). */
+    changes: at(
+      'changes',
+      `SELECT revision, sub, create_revision, version, lease, key, value FROM (
+         SELECT *, sum(octet_length(key) + coalesce(octet_length(value), 0)) OVER (
+                  ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+           FROM (SELECT * FROM ${s}.log WHERE (revision, sub) > ($1::bigint, $2::int)
+                  ORDER BY revision, sub LIMIT $3::int) l) l
+        WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
+    ),
+
+    /** The same without values, up to a revision. */
+    heads: at(
+      'heads',
+      `SELECT revision, sub, create_revision, version, lease, key, value_bytes FROM (
+         SELECT *, sum(octet_length(key)) OVER (
+                  ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+           FROM (SELECT revision, sub, create_revision, version, lease, key, octet_length(value) AS value_bytes
+                   FROM ${s}.log WHERE (revision, sub) > ($1::bigint, $2::int) AND revision <= $5::bigint
+                  ORDER BY revision, sub LIMIT $3::int) l) l
+        WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
+    ),
+
+    /** Those that are there, with their place in the question. */
+    rows: at(
+      'rows',
+      `SELECT l.revision, l.sub, l.create_revision, l.version, l.lease, l.key, l.value, p.place
+         FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY p(revision, sub, place)
+         JOIN ${s}.log l ON l.revision = p.revision AND l.sub = p.sub`,
+    ),
+
+    compact: at('compact', `UPDATE ${s}.store SET horizon = $1::bigint WHERE horizon < $1::bigint`),
+    /** `removed` is at least the revision of each row that was ever swept. */
+    sweep: at(
+      'sweep',
+      `WITH gone AS (
+         DELETE FROM ${s}.log l USING unnest($1::bigint[], $2::int[]) p(revision, sub)
+          WHERE l.revision = p.revision AND l.sub = p.sub
+          RETURNING l.revision, octet_length(l.key) + coalesce(octet_length(l.value), 0) + ${ROW_BYTES} AS bytes),
+       g AS (SELECT coalesce(max(revision), 0) AS removed, coalesce(sum(bytes), 0) AS bytes FROM gone)
+       UPDATE ${s}.store
+          SET removed = greatest(store.removed, g.removed), removed_bytes = removed_bytes + g.bytes,
+              swept = greatest(swept, $3::bigint)
+         FROM g RETURNING g.bytes`,
+    ),
+    /** Old commits and their notes, a bounded bite: the last 10,000 and those of an hour stay. */
+    forget: at(
+      'forget',
+      `WITH gone AS (
+         DELETE FROM ${s}.commit WHERE number IN (
+           SELECT number FROM ${s}.commit
+            WHERE number <= (SELECT max(number) FROM ${s}.commit) - 10000 AND at < now() - interval '1 hour'
+            ORDER BY number LIMIT $1::int) RETURNING notes),
+       notes AS (
+         DELETE FROM ${s}.note WHERE number <= (SELECT max(notes) FROM gone)
+          RETURNING coalesce(octet_length(name), 0) + coalesce(octet_length(value), 0) + ${ROW_BYTES} AS bytes)
+       UPDATE ${s}.store SET removed_bytes = removed_bytes + n.bytes
+         FROM (SELECT sum(bytes) AS bytes FROM notes) n WHERE n.bytes IS NOT NULL`,
+    ),
+    raise: at(
+      'raise',
+      `UPDATE ${s}.store SET alarms = array_append(alarms, $1::text) WHERE NOT $1::text = ANY (alarms)`,
+    ),
+    clear: at('clear', `UPDATE ${s}.store SET alarms = array_remove(alarms, $1::text) WHERE $1::text = ANY (alarms)`),
+
+    state: at('state', `SELECT horizon, cluster_id, member_id, array_to_string(alarms, ',') FROM ${s}.store`),
+    leases: at('leases', `SELECT id, ttl, remaining_ttl FROM ${s}.lease ORDER BY id`),
+    records: at('records', `SELECT name, value FROM ${s}.record ORDER BY name`),
+    /** Counted when few, else as the server last saw it. */
+    rowCount: at(
+      'row_count',
+      `SELECT CASE WHEN c.reltuples > 100000 THEN c.reltuples::bigint ELSE (SELECT count(*) FROM ${s}.log) END
+         FROM pg_class c WHERE c.oid = '${s}.log'::regclass`,
+    ),
+
+    renew: at(
+      'renew',
+      `WITH locked AS MATERIALIZED (
+         SELECT id FROM ${s}.lease WHERE id = ANY($1::bigint[]) AND deadline > clock_timestamp() ORDER BY id FOR UPDATE)
+       UPDATE ${s}.lease l SET deadline = clock_timestamp() + make_interval(secs => l.ttl), remaining_ttl = l.ttl
+         FROM locked WHERE l.id = locked.id RETURNING l.id`,
+    ),
+    left: at(
+      'left',
+      `SELECT id, extract(epoch FROM deadline - clock_timestamp()) * 1000 FROM ${s}.lease WHERE id = ANY($1::bigint[])`,
+    ),
+    expired: at(
+      'expired',
+      `SELECT id FROM ${s}.lease WHERE deadline <= statement_timestamp() ORDER BY deadline LIMIT $1::int`,
+    ),
+
+    claim: at(
+      'claim',
+      `INSERT INTO ${s}.duty AS d (name, holder, epoch, until)
+       VALUES ($1::text, $2::text, 1, clock_timestamp() + make_interval(secs => $3::float8 / 1000))
+       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
+         epoch = d.epoch + (d.holder <> excluded.holder OR d.until <= clock_timestamp())::int
+        WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
+       RETURNING epoch`,
+    ),
+    release: at('release', `UPDATE ${s}.duty SET until = '-infinity' WHERE name = $1::text AND holder = $2::text`),
+
+    size: at(
+      'size',
+      `SELECT (SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+                WHERE relnamespace = '${s}'::regnamespace AND relkind = 'r'),
+              (SELECT total FROM ${s}.commit ORDER BY number DESC LIMIT 1) - (SELECT removed_bytes FROM ${s}.store)`,
+    ),
+  } as const;
+}

@@ -1,0 +1,18 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
+import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
+import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
+import { logContract } from './log-contract.ts';
+
+describe.skipIf(!hasMariadb())('on a real MariaDB', () => {
+  let server: MariadbServer;
+  beforeAll(async () => {
+    server = await MariadbServer.start();
+  });
+  afterAll(() => server.dispose());
+
+  logContract('mysql', async () => {
+    const options = parseMysqlUrl(server.url(server.freshDatabase()));
+    return { log: () => new MysqlLog(options), dispose: async () => {} };
+  });
+});
