@@ -98,9 +98,12 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
   settle(batch: AppendBatch): Promise<boolean> {
     return this.inOrder(() => {
       const { store } = this;
-      // The fence: a commit of nothing, so that what was expected before is so no more.
-      store.fences += 1;
-      store.commits.push({ ...store.cursor, commit: -store.fences });
+      // The fence: a commit of nothing, so that what was expected before is so no more. If it is not so anyway, the
+      // others are left in peace.
+      if (sameCursor(batch.expected, store.cursor)) {
+        store.fences += 1;
+        store.commits.push({ ...store.cursor, commit: -store.fences });
+      }
       return store.commits.some(({ commit }) => commit === batch.commit);
     });
   }

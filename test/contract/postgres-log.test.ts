@@ -3,6 +3,7 @@ import { parsePostgresUrl } from '../../src/log/postgres/options.ts';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
 import { logContract } from './log-contract.ts';
+import { sharedContract } from './shared-contract.ts';
 
 describe.skipIf(!hasPostgres())('on a real PostgreSQL', () => {
   let server: PostgresServer;
@@ -11,8 +12,11 @@ describe.skipIf(!hasPostgres())('on a real PostgreSQL', () => {
   });
   afterAll(() => server.dispose());
 
-  logContract('postgres', async () => {
+  async function create() {
     const options = parsePostgresUrl(server.url(server.freshDatabase()));
     return { log: () => new PostgresLog(options), dispose: async () => {} };
-  });
+  }
+
+  logContract('postgres', create);
+  sharedContract('postgres', create);
 });

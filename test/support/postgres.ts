@@ -125,14 +125,14 @@ export class PostgresServer {
     this.#process = undefined;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    if (how === 'kill') for (const pid of this.#sessions()) trySignal(pid, 'SIGKILL');
+    if (how === 'kill') for (const pid of sessionsOf(child.pid)) trySignal(pid, 'SIGKILL');
     child.kill(how === 'kill' ? 'SIGKILL' : 'SIGINT');
     await ended;
   }
 
   /** Holds the server and all its sessions, or lets them go on. */
   signalAll(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    for (const pid of [...this.#sessions(), this.pid]) trySignal(pid, signal);
+    for (const pid of [...sessionsOf(this.pid), this.pid]) trySignal(pid, signal);
   }
 
   /** Makes a standby the primary. */
@@ -167,16 +167,6 @@ export class PostgresServer {
     );
   }
 
-  /** Children of the server. */
-  #sessions(): number[] {
-    try {
-      const text = execFileSync('ps', ['-o', 'pid=', '--ppid', String(this.pid)]).toString();
-      return text.split('\n').map(Number).filter(Boolean);
-    } catch {
-      return []; // ps finds none
-    }
-  }
-
   #program(name: string, args: readonly string[]): void {
     const [command = '', ...rest] = asUser([join(folderOfPrograms(), name), ...args]);
     execFileSync(command, rest, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -207,6 +197,16 @@ function ordinaryUser(): string {
     return 'postgres';
   } catch {
     return 'nobody'; // no such user
+  }
+}
+
+/** Children of the server. */
+function sessionsOf(pid = 0): number[] {
+  try {
+    const text = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)]).toString();
+    return text.split('\n').map(Number).filter(Boolean);
+  } catch {
+    return []; // ps finds none
   }
 }
 

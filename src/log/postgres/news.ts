@@ -37,7 +37,7 @@ export async function readNews(
         notes.push(noteOf(row));
     }
   }
-  const [, revision, noteCount, commit, horizon, swept, removed, alarms, isKnown] = state;
+  const [, revision, noteCount, commit, horizon, swept, alarms, isKnown, removed] = state;
   if (textOf(isKnown) !== '1') return { kind: 'foreign' };
   if (Number(removed) > since.revision) return { kind: 'behind' };
   const head: Cursor = { revision: Number(revision), notes: Number(noteCount), commit: Number(commit) };
@@ -68,7 +68,7 @@ function noteOf(row: TextRow): Note {
   return { after: Number(row[2]), change: noteChangeOf(row) };
 }
 
-/** Columns kind, number, after, kind of note, id, ttl, -, name, value. */
+/** Columns kind, number, after, kind of note, id, ttl, name, value. */
 function noteChangeOf(row: TextRow): LeaseChange | RecordChange {
   const id = BigInt(row[4] ?? 0);
   const kind = NOTE_KINDS[Number(row[3])] ?? 'record';
@@ -81,6 +81,6 @@ function noteChangeOf(row: TextRow): LeaseChange | RecordChange {
     case 'expire':
       return { kind, id };
     case 'record':
-      return { kind, name: keyOf(row[7]), value: row[8] == null ? undefined : bytesOf(row[8]) };
+      return { kind, name: keyOf(row[6]), value: row[7] == null ? undefined : bytesOf(row[7]) };
   }
 }

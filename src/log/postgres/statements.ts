@@ -108,15 +108,15 @@ export function statementsFor(schema: string, channel: string | undefined) {
          SELECT c.id, c.revision, c.notes FROM k, LATERAL (
            SELECT * FROM ${s}.commit WHERE number > k.number ORDER BY number LIMIT 4096) c
           WHERE c.total - c.bytes - k.total < $4::bigint ORDER BY c.number DESC LIMIT 1)
-       SELECT 0 AS kind, h.revision AS a, h.notes AS b, h.id AS c, t.horizon AS d, t.swept AS e, t.removed AS f,
+       SELECT 0 AS kind, h.revision AS a, h.notes AS b, h.id AS c, t.horizon AS d, t.swept AS e,
               convert_to(array_to_string(t.alarms, ','), 'UTF8') AS name,
-              convert_to((SELECT count(*) FROM k)::text, 'UTF8') AS value
+              convert_to((SELECT count(*) FROM k)::text, 'UTF8') AS value, t.removed AS f
          FROM h, ${s}.store t
-       UNION ALL SELECT 1, u.revision, u.notes, u.id, 0, 0, 0, NULL, NULL FROM u
-       UNION ALL SELECT 2, l.revision, l.sub, l.create_revision, l.version, l.lease, 0, l.key, l.value
+       UNION ALL SELECT 1, u.revision, u.notes, u.id, 0, 0, NULL, NULL, 0 FROM u
+       UNION ALL SELECT 2, l.revision, l.sub, l.create_revision, l.version, l.lease, l.key, l.value, 0
          FROM u, LATERAL (
            SELECT * FROM ${s}.log WHERE revision > $1::bigint AND revision <= u.revision ORDER BY revision, sub) l
-       UNION ALL SELECT 3, n.number, n.after, n.kind, n.id, n.ttl, 0, n.name, n.value
+       UNION ALL SELECT 3, n.number, n.after, n.kind, n.id, n.ttl, n.name, n.value, 0
          FROM u, LATERAL (SELECT * FROM ${s}.note WHERE number > $2::bigint AND number <= u.notes ORDER BY number) n`,
     ),
 
