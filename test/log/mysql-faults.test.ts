@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
+import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
+import { type AppendBatch, LogError, type LogState } from '../../src/mvcc/log.ts';
+import type { Cursor } from '../../src/mvcc/types.ts';
+import { put } from '../contract/changes.ts';
+import { cursorAfter, someCommit } from '../support/commit-chain.ts';
+import { CuttingProxy } from '../support/cutting-proxy.ts';
+import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
+import { Random, seedOf } from '../support/random.ts';
+
+/*
+ * Writers append through faults, and each keeps a journal of what it was told. At the end the log must hold exactly
+ * what was answered `committed` or settled as committed, once each, and nothing that was refused or settled as lost.
+ */
+
+const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&wait=500ms';
+const ROUNDS = Number(process.env['KEDGE_ROUNDS'] ?? 12);
+
+class Writer {
+  readonly committed: string[] = [];
+  readonly refused: string[] = [];
+  settledTrue = 0;
+  settledFalse = 0;
+  readonly #log: MysqlLog;
+  readonly #name: string;
+  #cursor: Cursor;
+  #serial = 0;
+
+  constructor(log: MysqlLog, name: string, cursor: Cursor) {
+    this.#log = log;
+    this.#name = name;
+    this.#cursor = cursor;
+  }
+
+  /** One append, through to its fate. */
+  async write(rows: number): Promise<void> {
+    const label = `${this.#name}.${++this.#serial}`;
+    const revision = this.#cursor.revision + 1;
+    const changes = Array.from({ length: rows }, (_, sub) => put(revision, sub, label, `${label}/`.repeat(40)));
+    const batch: AppendBatch = { expected: this.#cursor, commit: someCommit(), changes, notes: [] };
+    const isCommitted = await this.#fateOf(batch);
+    (isCommitted ? this.committed : this.refused).push(label);
+    if (isCommitted) this.#cursor = cursorAfter(batch);
+    else await this.#catchUp();
+  }
+
+  async #fateOf(batch: AppendBatch): Promise<boolean> {
+    try {
+      return (await this.#log.append(batch)).kind === 'committed';
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      if (error.code !== 'ambiguous') return false;
+    }
+    const isCommitted = await patiently(() => this.#log.settle(batch));
+    if (isCommitted) this.settledTrue += 1;
+    else this.settledFalse += 1;
+    return isCommitted;
+  }
+
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const news = await patiently(() => this.#log.news(this.#cursor, 1e6));
+      if (news.kind !== 'news') throw new Error(`${this.#name} is ${news.kind}`);
+      this.#cursor = news.cursor;
+      if (!news.more) return;
+    }
+  }
+}
+
+/** Asks until the database is back. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof LogError) || attempt > 400) throw error;
+      await pause(50);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
+  let server: MariadbServer;
+  beforeAll(async () => {
+    server = await MariadbServer.start();
+  });
+  afterAll(() => server.dispose());
+
+  /** Tells the story of three writers while `fault` happens again and again. */
+  async function story(fault: (random: Random, port: CuttingProxy) => Promise<void>, random: Random): Promise<Writer[]> {
+    const database = server.freshDatabase();
+    const proxy = await CuttingProxy.to(server.port);
+    const logs = Array.from({ length: 3 }, () => new MysqlLog(parseMysqlUrl(server.url(database, PARAMETERS, proxy.port))));
+    try {
+      const states: LogState[] = [];
+      for (const log of logs) states.push(await log.open());
+      const writers = logs.map((log, i) => new Writer(log, 'abc'[i] ?? '', states[i]?.cursor as Cursor));
+      let isOver = false;
+      const working = writers.map(async (writer) => {
+        while (!isOver) await writer.write(random.between(1, 5));
+      });
+      for (let round = 0; round < ROUNDS; round += 1) await fault(random, proxy);
+      await pause(100);
+      isOver = true;
+      await Promise.all(working);
+      await expectWhole(database, writers);
+      return writers;
+    } finally {
+      for (const log of logs) await log.close();
+      await proxy.close();
+    }
+  }
+
+  async function expectWhole(database: string, writers: readonly Writer[]): Promise<void> {
+    const log = new MysqlLog(parseMysqlUrl(server.url(database)));
+    const { cursor } = await log.open();
+    const changes = await log.changes(1, Number.MAX_SAFE_INTEGER);
+    await log.close();
+    const revisions = [...new Set(changes.map(({ revision }) => revision))];
+    expect(revisions).toEqual(Array.from({ length: cursor.revision - 1 }, (_, i) => i + 2));
+    const labels = new Map(changes.map(({ revision, key }) => [revision, key]));
+    const inLog = [...labels.values()];
+    for (const writer of writers) {
+      const prefix = (writer.committed[0] ?? writer.refused[0] ?? '').slice(0, 2);
+      // In its own order, each once.
+      expect(inLog.filter((label) => label.startsWith(prefix))).toEqual(writer.committed);
+    }
+    expect(inLog).toHaveLength(writers.reduce((sum, writer) => sum + writer.committed.length, 0));
+  }
+
+  it('connections cut in the middle of an append: none is lost, none is there that was refused', async () => {
+    const random = new Random(seedOf(41));
+    let cuts = 0;
+    const writers = await story(async (chance, proxy) => {
+      const before = proxy.cuts;
+      // Only appends are that long.
+      proxy.cutSometime(chance, 800);
+      for (let waited = 0; proxy.cuts === before && waited < 5_000; waited += 5) await pause(5);
+      cuts = proxy.cuts;
+      await pause(chance.below(80));
+    }, random);
+    expect(cuts).toBe(ROUNDS);
+    expect(writers.reduce((sum, each) => sum + each.settledTrue + each.settledFalse, 0)).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('the server killed and started again: what was answered is there', async () => {
+    const random = new Random(seedOf(42));
+    let kills = 0;
+    await story(async (chance) => {
+      if (kills === 4) return;
+      kills += 1;
+      await pause(chance.between(50, 400));
+      await server.stop('kill');
+      await server.run();
+    }, random);
+    expect(kills).toBe(4);
+  }, 240_000);
+
+  it('the server paused: what waits in its sockets is fenced or found', async () => {
+    const random = new Random(seedOf(43));
+    let pauses = 0;
+    const writers = await story(async (chance) => {
+      if (pauses === 3) return;
+      pauses += 1;
+      await pause(chance.between(50, 300));
+      server.signal('SIGSTOP');
+      await pause(chance.between(1_500, 2_500));
+      server.signal('SIGCONT');
+    }, random);
+    expect(writers.reduce((sum, each) => sum + each.settledTrue + each.settledFalse, 0)).toBeGreaterThan(0);
+  }, 240_000);
+});
