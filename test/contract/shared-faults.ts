@@ -42,7 +42,7 @@ export function sharedFaults(engine: string, create: () => Promise<RemoteStoreUn
     it(`never tells the fate of an append wrongly (${ROUNDS} cuts)`, async () => {
       const random = new Random(seedOf(20_261_126));
       const { proxy, direct, cut, start } = await wired();
-      const told = { committed: 0, lost: 0, settledTrue: 0, settledFalse: 0, unavailable: 0 };
+      const told = { committed: 0, settledTrue: 0, settledFalse: 0, unavailable: 0 };
       const values: string[] = [];
       let at = start;
       // How many bytes an append takes on the wire, once statements are prepared.
@@ -186,7 +186,7 @@ export function sharedFaults(engine: string, create: () => Promise<RemoteStoreUn
   });
 }
 
-type Fate = 'committed' | 'lost' | 'settledTrue' | 'settledFalse' | 'unavailable';
+type Fate = 'committed' | 'settledTrue' | 'settledFalse' | 'unavailable';
 
 async function fateOf(log: SharedLog, batch: AppendBatch): Promise<Fate> {
   const name = await log.append(batch).then(nameOf, nameOf);

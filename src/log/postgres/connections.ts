@@ -18,6 +18,9 @@ const OTHERS = 2;
 
 const WAITERS_MAX = 4096;
 
+/** A new database is a copy of another, file by file. */
+const CREATE_TIMEOUT_MS = 60_000;
+
 /** Makes connections to the primary among the hosts. */
 export class Connections {
   readonly pool: ConnectionPool<PgConnection>;
@@ -91,7 +94,8 @@ export class Connections {
   }
 
   async #createDatabase(host: Host, options: PostgresOptions): Promise<void> {
-    const connection = await PgConnection.connect({ ...options, database: 'postgres' }, host, this.#context);
+    const elsewhere = { ...options, database: 'postgres', statementTimeoutMs: CREATE_TIMEOUT_MS };
+    const connection = await PgConnection.connect(elsewhere, host, this.#context);
     try {
       await connection.run(`CREATE DATABASE "${options.database.replaceAll('"', '""')}"`);
       this.#context.logger.info('made the database', { database: options.database });

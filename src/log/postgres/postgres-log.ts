@@ -81,7 +81,8 @@ export class PostgresLog implements SharedLog {
     if (this.#closing !== undefined) throw this.#closed();
     invariant(this.#state === undefined, 'a Log is opened once');
     try {
-      const state = await this.#use(async (connection) => {
+      // On the connection that will append: an attempt to connect may take its time here, and may make the database.
+      const state = await this.#onLane(async (connection) => {
         this.#facts = await readFacts(connection, this.#options, this.#context);
         checkFacts(this.#facts, this.#options);
         for (const warning of this.#facts.warnings) this.#context.logger.warn(warning);
@@ -314,10 +315,14 @@ export class PostgresLog implements SharedLog {
     const { clock } = this.#context;
     const beganMs = clock.monotonicMs();
     return this.#guarded(async () => {
-      const result = await this.#lane.use((connection) => this.#translated(connection, work));
+      const result = await this.#onLane(work);
       this.stats.appendSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
       return result;
     });
+  }
+
+  #onLane<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    return this.#lane.use((connection) => this.#translated(connection, work));
   }
 
   async #guarded<T>(call: () => Promise<T>): Promise<T> {
