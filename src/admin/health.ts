@@ -1,5 +1,6 @@
 import { Counter } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
+import type { DatabaseHealth } from '../mvcc/log.ts';
 import { StoreError } from '../mvcc/requests.ts';
 import type { AlarmKind } from '../mvcc/types.ts';
 import type { HttpRequest, HttpResponse } from '../wire/http.ts';
@@ -9,7 +10,7 @@ import { notFound, plainText } from './http-answers.ts';
  * /health, /livez and /readyz as etcd answers them (server/etcdserver/api/etcdhttp/health.go of 3.5 to 3.7): bodies,
  * status codes, `exclude`, `verbose` and one path per check.
  */
-type CheckName = 'data_corruption' | 'serializable_read' | 'linearizable_read' | 'non_learner';
+type CheckName = 'data_corruption' | 'serializable_read' | 'linearizable_read' | 'non_learner' | 'database';
 
 const CHECKS: Readonly<Record<'livez' | 'readyz', readonly CheckName[]>> = {
   livez: ['serializable_read'],
@@ -17,6 +18,11 @@ const CHECKS: Readonly<Record<'livez' | 'readyz', readonly CheckName[]>> = {
 };
 
 const ALARM_NAMES: Readonly<Record<AlarmKind, string>> = { nospace: 'NOSPACE', corrupt: 'CORRUPT' };
+
+/** How a shared store's database is: kedge's own check beside etcd's, on /readyz only. */
+export interface DatabaseCheck {
+  health(): Promise<Pick<DatabaseHealth, 'problem' | 'warnings'>>;
+}
 
 /** What was found, for /metrics. */
 export class HealthStats {
@@ -46,9 +52,11 @@ export class HealthStats {
 export class Health {
   readonly stats = new HealthStats();
   readonly #store: Pick<StoreApi, 'alarms' | 'range'>;
+  readonly #database: DatabaseCheck | undefined;
 
-  constructor(store: Pick<StoreApi, 'alarms' | 'range'>) {
+  constructor(store: Pick<StoreApi, 'alarms' | 'range'>, database?: DatabaseCheck) {
     this.#store = store;
+    this.#database = database;
   }
 
   /** GET /health */
@@ -66,7 +74,7 @@ export class Health {
 
   /** GET /livez, /readyz and one path per check below them. */
   async checks(type: 'livez' | 'readyz', check: string | undefined, request: HttpRequest): Promise<HttpResponse> {
-    const known = CHECKS[type];
+    const known = this.#checksOf(type);
     const excluded = check === undefined ? excludedNames(request) : new Set<string>();
     const names =
       check === undefined ? known.filter((name) => !excluded.has(name)) : known.filter((name) => name === check);
@@ -77,10 +85,20 @@ export class Health {
       const problem = await this.#run(name);
       this.stats.record(type, name, problem === undefined);
       report += problem === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${problem}\n`;
+      if (name === 'database') report += await this.#warnings();
       failed ||= problem !== undefined;
     }
     if (failed) return plainText(503, `${report}\n`);
     return plainText(200, request.query.has('verbose') ? `${report}ok\n` : 'ok\n');
+  }
+
+  async #warnings(): Promise<string> {
+    const health = await this.#database?.health();
+    return (health?.warnings ?? []).map((warning) => `    warning: ${warning}\n`).join('');
+  }
+
+  #checksOf(type: 'livez' | 'readyz'): readonly CheckName[] {
+    return type === 'readyz' && this.#database !== undefined ? [...CHECKS[type], 'database'] : CHECKS[type];
   }
 
   #alarmReason(excluded: ReadonlySet<string>): string | undefined {
@@ -103,6 +121,8 @@ export class Health {
         return await this.#read(false);
       case 'non_learner':
         return undefined;
+      case 'database':
+        return (await this.#database?.health())?.problem;
     }
   }
 

@@ -176,7 +176,8 @@ export class ReloadingStore implements StoreApi {
   }
 
   get memberId(): bigint {
-    return this.#store.memberId;
+    const { clusterId, memberId } = this.#store;
+    return this.#parts.memberId?.(clusterId, memberId) ?? memberId;
   }
 
   range(request: RangeRequest): RangeResult | Promise<RangeResult> {
@@ -258,6 +259,8 @@ const RETRY_MS_MAX = 5000;
 export interface ReloadingStoreParts {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** This replica's own id instead of the one made with the store, which all replicas of a shared log have in common. */
+  readonly memberId?: (clusterId: bigint, memberId: bigint) => bigint;
   /** Makes a Store on a log of its own, not started. */
   readonly open: (stats: StoreStats, onLost: (kind: LostKind) => void) => Store;
 }

@@ -48,7 +48,7 @@ function setUp(retention: Retention) {
       return store.revision;
     },
   };
-  const compaction = new AutoCompaction({ store, clock, logger: silentLogger, retention });
+  const compaction = new AutoCompaction({ store, clock, logger: silentLogger, retention, intervalMs: 300_000 });
   compaction.start();
   return { clock, store, compacted, compaction };
 }

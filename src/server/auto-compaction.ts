@@ -9,7 +9,7 @@ import type { Revision } from '../mvcc/types.ts';
 /**
  * Compacts by itself, with etcd's semantics (server/etcdserver/api/v3compactor):
  *
- *  - `revision`: every five minutes, keep the last n revisions.
+ *  - `revision`: every five minutes (--compact-interval), keep the last n revisions.
  *  - `periodic`: note the revision ten times per period (at least every six minutes) in a window that spans the
  *    retention; the oldest one is compacted, first after one whole retention, then once per period (an hour at most).
  *    What failed, or found nothing new, is tried again at the next note.
@@ -21,7 +21,6 @@ export type Retention =
 
 const HOUR_MS = 3_600_000;
 const NOTES_PER_PERIOD = 10;
-const REVISION_INTERVAL_MS = 300_000;
 
 /** Reads --auto-compaction-retention: a bare number means hours in periodic mode. Throws UsageError. */
 export function parseRetention(mode: 'periodic' | 'revision', written: string): Retention {
@@ -45,6 +44,7 @@ export class AutoCompaction {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #retention: Retention;
+  readonly #intervalMs: number;
   #timer: Timer | undefined;
   #stopped = false;
   #lastCompacted: Revision = 0;
@@ -54,11 +54,14 @@ export class AutoCompaction {
     readonly clock: Clock;
     readonly logger: Logger;
     readonly retention: Retention;
+    /** Between two compactions of mode `revision`. etcd's is five minutes. */
+    readonly intervalMs: number;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#retention = options.retention;
+    this.#intervalMs = options.intervalMs;
   }
 
   start(): void {
@@ -95,7 +98,7 @@ export class AutoCompaction {
   }
 
   #runRevision(retained: number): void {
-    this.#again(REVISION_INTERVAL_MS, async () => {
+    this.#again(this.#intervalMs, async () => {
       const revision = this.#store.revision - retained;
       if (revision > 0 && revision !== this.#lastCompacted) await this.#compact(revision);
       if (!this.#stopped) this.#runRevision(retained);

@@ -29,6 +29,13 @@ export const LIMITS = {
   valueCacheBytesMin: 1 * MIB,
   valueCacheBytesMax: 64 * GIB,
 
+  /** As kine's; each step still is as short as the writes beside it demand. */
+  compactBatchRows: 1000,
+  compactBatchRowsMin: 64,
+  compactBatchRowsMax: 100_000,
+  compactIntervalMs: 5 * MINUTE_MS,
+  compactIntervalMinMs: 1 * SECOND_MS,
+
   connections: 20_000,
   connectionsMax: 1_000_000,
   /** Concurrent streams of one connection. */

@@ -11,7 +11,7 @@ import {
   text,
 } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
-import { parseRetention } from './auto-compaction.ts';
+import { parseRetention, type Retention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
@@ -86,6 +86,25 @@ export const SERVE_OPTIONS = {
     defaultText: '0: never',
     group: HISTORY,
     help: 'how much history to keep: 5m, 24 (hours), or with mode revision 10000',
+  }),
+  compactMinRetain: option(integer(0), {
+    flag: 'compact-min-retain',
+    default: 0,
+    defaultText: '0: not said',
+    group: HISTORY,
+    help: "kine's name: as --auto-compaction-mode revision with so many revisions",
+  }),
+  compactInterval: option(duration(LIMITS.compactIntervalMinMs), {
+    flag: 'compact-interval',
+    default: LIMITS.compactIntervalMs,
+    group: HISTORY,
+    help: "kine's name: how often mode revision compacts",
+  }),
+  compactBatchSize: option(integer(LIMITS.compactBatchRowsMin, LIMITS.compactBatchRowsMax), {
+    flag: 'compact-batch-size',
+    default: LIMITS.compactBatchRows,
+    group: HISTORY,
+    help: "kine's name: the most superseded rows that one step of a compaction takes away",
   }),
 
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
@@ -177,5 +196,14 @@ export type ServeOptions = OptionValues<typeof SERVE_OPTIONS>;
 /** What no single option can see. Throws UsageError. */
 export function checkServeOptions(options: ServeOptions): void {
   if (options.listenClientUrls.length === 0) throw new UsageError('--listen-client-urls: at least one URL is needed');
-  parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
+  retentionOf(options);
+}
+
+/** How much history is kept, by etcd's flags or else by kine's. Throws UsageError. */
+export function retentionOf(options: ServeOptions): Retention {
+  const retention = parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
+  const { compactMinRetain } = options;
+  if (compactMinRetain === 0) return retention;
+  if (retention.mode === 'off') return { mode: 'revision', revisions: compactMinRetain };
+  throw new UsageError('--compact-min-retain and --auto-compaction-retention say the same: give one of them');
 }

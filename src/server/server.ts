@@ -11,19 +11,21 @@ import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
 import { etcdServices } from '../etcd/services.ts';
 import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
-import { logFor } from '../log/engines.ts';
-import { ReloadingStore } from '../mvcc/reloading-store.ts';
-import { Store } from '../mvcc/store.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
+import type { ReloadingStore } from '../mvcc/reloading-store.ts';
+import { toStoreError } from '../mvcc/store-error.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
-import { AutoCompaction, parseRetention } from './auto-compaction.ts';
+import { AutoCompaction } from './auto-compaction.ts';
+import { databaseFamilies } from './database-families.ts';
 import { LIMITS } from './limits.ts';
 import { listenAt } from './listen.ts';
 import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
-import type { ServeOptions } from './options.ts';
+import { type Database, type OpenedStore, storeFor } from './open-store.ts';
+import { retentionOf, type ServeOptions } from './options.ts';
 import { storeUrlOf } from './store-location.ts';
 import { wireLimits } from './wire-limits.ts';
 
@@ -70,7 +72,7 @@ export class Server {
     const { options, clock, random } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
-    const store = await this.#openStore(storeUrl, quotaBytes);
+    const { store, database } = await this.#openStore(storeUrl, quotaBytes);
 
     const health = new HealthService();
     const openStreams = new OpenStreams();
@@ -92,7 +94,7 @@ export class Server {
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
     const stats = new WireStats(services);
-    const http = this.#adminHandler(store, stats, quotaBytes);
+    const http = this.#adminHandler(store, database, stats, quotaBytes);
 
     const clients = this.#wireServer(services, http, stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
@@ -106,42 +108,37 @@ export class Server {
       await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls');
     }
     const { revision, keys, totalBytes } = await store.status();
-    return { listening: bound, store: storeUrl, revision, keys, totalBytes };
+    return { listening: bound, store: shownStoreUrl(storeUrl), revision, keys, totalBytes };
   }
 
-  async #openStore(storeUrl: string, quotaBytes: number): Promise<ReloadingStore> {
-    const { options, clock, random, logger } = this.#context;
+  async #openStore(storeUrl: string, quotaBytes: number): Promise<OpenedStore> {
+    const { options, clock, logger } = this.#context;
     const progress = new LoadProgress(clock, logger);
-    const replica = `${options.name}-${Math.floor(random() * 2 ** 32).toString(16)}`;
-    const store = new ReloadingStore({
-      clock,
-      logger,
-      open: (stats, onLost) =>
-        new Store({
-          log: logFor(storeUrl),
-          clock,
-          random,
-          logger,
-          quotaBytes,
-          cacheBytes: options.valueCacheBytes,
-          replica,
-          stats,
-          onLost,
-        }),
-    });
+    const opened = storeFor(storeUrl, quotaBytes, this.#context);
+    const { store } = opened;
     this.#stops.push(() => store.stop());
     await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
     progress.done();
 
-    const retention = parseRetention(options.autoCompactionMode, options.autoCompactionRetention);
-    const compaction = new AutoCompaction({ store, clock, logger, retention });
+    const compaction = new AutoCompaction({
+      store,
+      clock,
+      logger,
+      retention: retentionOf(options),
+      intervalMs: options.compactInterval,
+    });
     compaction.start();
     this.#stops.push(() => compaction.stop());
-    return store;
+    return opened;
   }
 
-  #adminHandler(store: ReloadingStore, wire: WireStats, quotaBytes: number): HttpHandler {
-    const health = new Health(store);
+  #adminHandler(
+    store: ReloadingStore,
+    database: Database | undefined,
+    wire: WireStats,
+    quotaBytes: number,
+  ): HttpHandler {
+    const health = new Health(store, database);
     const facts = {
       etcdVersion: ETCD_VERSION,
       clusterVersion: CLUSTER_VERSION,
@@ -158,9 +155,13 @@ export class Server {
       ...etcdStoreFamilies(cells),
       ...grpcFamilies(wire),
       ...kedgeStoreFamilies(cells),
+      ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
     ];
-    // Asking for the status brings the sizes up to date.
-    const metrics = new Metrics(families, async () => void (await store.status()));
+    const metrics = new Metrics(families, async () => {
+      await database?.health();
+      // Brings the sizes up to date; when that fails the others are all the more of interest.
+      await store.status().catch((error: unknown) => void toStoreError(error));
+    });
     return adminHandler({ health, metrics, etcdVersion: ETCD_VERSION, clusterVersion: CLUSTER_VERSION });
   }
 

@@ -54,7 +54,7 @@ const LOAD_WITHIN_MS = 60_000;
 
 /** The Log on MariaDB or MySQL. */
 export class MysqlLog implements SharedLog {
-  readonly stats = new DatabaseStats();
+  readonly stats: DatabaseStats;
   readonly #options: MysqlOptions;
   readonly #context: EngineContext;
   readonly #connector: Connector;
@@ -71,6 +71,7 @@ export class MysqlLog implements SharedLog {
   #isForgetting = false;
 
   constructor(options: MysqlOptions, context: EngineContext = SYSTEM_CONTEXT) {
+    this.stats = context.stats ?? new DatabaseStats();
     this.#options = options;
     this.#context = context;
     this.#connector = new Connector(options, context.clock);

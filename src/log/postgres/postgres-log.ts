@@ -50,7 +50,7 @@ const FORGET_COMMITS = 5_000;
 
 /** The Log on PostgreSQL. One per replica. */
 export class PostgresLog implements SharedLog {
-  readonly stats = new DatabaseStats();
+  readonly stats: DatabaseStats;
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
   readonly #statements: Statements;
@@ -66,6 +66,7 @@ export class PostgresLog implements SharedLog {
   #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions, context: EngineContext = SYSTEM_CONTEXT) {
+    this.stats = context.stats ?? new DatabaseStats();
     this.#options = options;
     this.#context = context;
     // One per store: channels belong to a database, and names end after 63 bytes.
