@@ -13,7 +13,7 @@ const everything = { key: Buffer.from(PREFIX), range_end: Buffer.from('/shared0'
  */
 export class Load {
   readonly calls: Call[] = [];
-  /** Calls without an answer, by the error's code. */
+  /** Calls without an answer, by the error. */
   readonly unanswered = new Map<string, number>();
   readonly #endpoints: readonly string[];
   readonly #random: Random;
@@ -55,7 +55,8 @@ export class Load {
         for (const [key, { revision }] of answer.found ?? []) seen.set(key, revision);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
-        this.unanswered.set(error.code, (this.unanswered.get(error.code) ?? 0) + 1);
+        const why = `${error.code} (${error.message.slice(0, 100)})`;
+        this.unanswered.set(why, (this.unanswered.get(why) ?? 0) + 1);
         at = (at + 1) % connections.length;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
