@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { byNumber, MachineTree } from '../../src/resources/machine-tree.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+it('reads no more of a file than it may, and says so', async () => {
+  const root = temporaryFolder('tree');
+  mkdirSync(join(root, 'sys'));
+  writeFileSync(join(root, 'sys', 'exact'), 'x'.repeat(65536));
+  writeFileSync(join(root, 'sys', 'long'), 'y'.repeat(1_000_000));
+  writeFileSync(join(root, 'empty'), '');
+  const tree = new MachineTree(`${root}/`);
+  expect((await tree.bytes('sys/exact'))?.length).toBe(65536);
+  expect(tree.incomplete).toEqual([]);
+  expect((await tree.bytes('sys/long'))?.length).toBe(65536);
+  expect((await tree.bytes('sys/long', 200_000))?.toString()).toBe('y'.repeat(200_000));
+  expect((await tree.bytes('sys/long', 1_000_000))?.length).toBe(1_000_000);
+  expect(await tree.text('empty')).toBeUndefined();
+  expect(tree.incomplete).toEqual(['/sys/long: only its first 200000 bytes', '/sys/long: only its first 65536 bytes']);
+});
+
+it('lists no more of a folder than it may, and says so', async () => {
+  const root = temporaryFolder('tree');
+  mkdirSync(join(root, 'many'));
+  for (let i = 0; i < 4100; i += 1) writeFileSync(join(root, 'many', `cpu${i}`), '');
+  const tree = new MachineTree(root);
+  expect(await tree.names('many')).toHaveLength(4096);
+  expect(tree.incomplete).toEqual(['/many: only 4096 of its entries']);
+});
+
+it('takes loops, dangling links, folders and pipes for what is not there', async () => {
+  const root = temporaryFolder('tree');
+  symlinkSync('b', join(root, 'a'));
+  symlinkSync('a', join(root, 'b'));
+  symlinkSync('nowhere', join(root, 'dangling'));
+  mkdirSync(join(root, 'folder'));
+  symlinkSync('..', join(root, 'folder', 'up'));
+  execFileSync('mkfifo', [join(root, 'pipe')]);
+  const tree = new MachineTree(root);
+  for (const path of ['a', 'dangling', 'folder', 'folder/up', 'pipe', 'missing']) {
+    expect(await tree.text(path), path).toBeUndefined();
+  }
+  expect(await tree.names('a')).toEqual([]);
+  expect(await tree.names('pipe')).toEqual([]);
+  expect(await tree.linkName('dangling')).toBe('nowhere');
+  expect(await tree.link('folder')).toBeUndefined();
+  expect(tree.incomplete).toEqual([]);
+});
+
+it('many readers at once take turns, and all are served', async () => {
+  const root = temporaryFolder('tree');
+  for (let i = 0; i < 300; i += 1) writeFileSync(join(root, `f${i}`), `${i}\n`);
+  const tree = new MachineTree(root);
+  const found = await Promise.all(Array.from({ length: 300 }, (_, i) => tree.count(`f${i}`)));
+  expect(found).toEqual(Array.from({ length: 300 }, (_, i) => i));
+});
+
+it('counts as people do', () => {
+  expect(['cpu10', 'cpu2', 'cpu', 'eth0', 'cpu1a', 'nvme0n1p2', 'nvme0n1'].sort(byNumber)).toEqual([
+    'cpu',
+    'cpu1a',
+    'cpu2',
+    'cpu10',
+    'eth0',
+    'nvme0n1',
+    'nvme0n1p2',
+  ]);
+});
