@@ -25,8 +25,22 @@ export interface CoreDescription {
  */
 export function describeCores(architecture: string, info: Cpuinfo, auxv: Uint8Array | undefined): CoreDescription[] {
   const describe = DESCRIBE.get(architecture) ?? describeUnknown;
-  return info.processors.map(({ cpu, fields }) => ({ cpu, ...describe(info, fields, auxv, cpu) }));
+  // Most cores are alike, and there may be hundreds of them: each kind's words are taken apart once.
+  const known = new Map<string, Omit<CoreDescription, 'cpu'>>();
+  return info.processors.map(({ cpu, fields }) => {
+    const key = `${DESCRIBING.map((name) => fields.get(name) ?? '').join('\n')}\n${info.shared.get(`processor ${cpu}`) ?? ''}`;
+    const description = known.get(key) ?? describe(info, fields, auxv, cpu);
+    known.set(key, description);
+    return { cpu, ...description };
+  });
 }
+
+/** All fields that the functions below look at. */
+const DESCRIBING: readonly string[] = [
+  ...['vendor_id', 'model name', 'flags', 'cpu implementer', 'cpu part', 'processor', 'features'],
+  ...['mvendorid', 'uarch', 'hart isa', 'isa', 'machine', 'cpu', 'cpu family', 'cpu model'],
+  ...['ases implemented', 'options implemented'],
+];
 
 type Describe = (
   info: Cpuinfo,

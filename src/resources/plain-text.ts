@@ -13,7 +13,9 @@ export function plainText(raw: Uint8Array | string): string | undefined {
     typeof raw === 'string'
       ? raw.slice(0, RESOURCE_LIMITS.textCharsMax * 4)
       : Buffer.from(raw.subarray(0, RESOURCE_LIMITS.textCharsMax * 4)).toString('utf8');
-  const cleaned = decoded.replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim();
+  // Nearly all is plain, and has no need of the large classes.
+  const printable = /^[ -~\n]*$/.test(decoded) ? decoded : decoded.replace(UNPRINTABLE, ' ');
+  const cleaned = printable.replace(/\s+/g, ' ').trim();
   const text = [...cleaned].slice(0, RESOURCE_LIMITS.textCharsMax).join('').trim();
   return text === '' ? undefined : text;
 }

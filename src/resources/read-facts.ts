@@ -1,4 +1,5 @@
 import { Failure } from '../base/failure.ts';
+import { RESOURCE_LIMITS } from './limits.ts';
 import { MachineTree } from './machine-tree.ts';
 import { readCpu } from './read-cpu.ts';
 import { readDisks } from './read-disks.ts';
@@ -15,10 +16,11 @@ import { type MachineFacts, RESOURCES_SCHEMA_VERSION } from './types.ts';
  */
 export async function readFacts(root: string): Promise<MachineFacts> {
   const tree = new MachineTree(root);
+  const cpuinfo = (await tree.lines('proc/cpuinfo', RESOURCE_LIMITS.cpuinfoBytesMax)) ?? '';
   const [bootId, system, cpu, memory, pci, network, disks, usb, serialPorts] = await Promise.all([
     readBootId(root),
-    readSystem(tree),
-    readCpu(tree),
+    readSystem(tree, cpuinfo),
+    readCpu(tree, cpuinfo),
     readMemory(tree),
     readPci(tree),
     readNetwork(tree),

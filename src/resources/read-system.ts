@@ -6,15 +6,16 @@ const DMI = 'sys/class/dmi/id';
 /** The device tree, where boards without DMI describe themselves. */
 const BOARD = 'sys/firmware/devicetree/base';
 
-/** Names and numbers of the machine: from DMI on PCs and many servers, the device tree on boards, /proc/sysinfo on IBM Z. */
-export async function readSystem(tree: MachineTree): Promise<SystemFacts> {
+/**
+ * Names and numbers of the machine: from DMI on PCs and many servers, the device tree on boards, /proc/sysinfo on IBM Z, and
+ * what boards without any of these say in /proc/cpuinfo.
+ */
+export async function readSystem(tree: MachineTree, cpuinfo: string): Promise<SystemFacts> {
   const dmi = (file: string): Promise<string | undefined> => firmware(tree, `${DMI}/${file}`);
-  const [hostname, kernel, sysinfo, cpuinfo] = await Promise.all([
+  const [hostname, kernel, sysinfo] = await Promise.all([
     tree.text('proc/sys/kernel/hostname'),
     tree.text('proc/sys/kernel/osrelease'),
     tree.lines('proc/sysinfo'),
-    // ARM boards say there who they are; it stands at the end.
-    tree.lines('proc/cpuinfo'),
   ]);
   const [vendor, product, version, serial, boardVendor, boardName, boardSerial] = await Promise.all(
     [

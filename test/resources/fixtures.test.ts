@@ -5,7 +5,8 @@ import { readUse } from '../../src/resources/read-use.ts';
 import { readJson } from '../../src/resources/shape.ts';
 import { showResources } from '../../src/resources/show-resources.ts';
 import type { CpuFacts, MachineFacts } from '../../src/resources/types.ts';
-import { fixtureNames, layOutFixture } from './machine-fixture.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { fixtureNames, layOut, layOutFixture } from './machine-fixture.ts';
 
 /*
  * Machines of every architecture, laid out from test/resources/fixtures.
@@ -246,6 +247,18 @@ it('what is odd is left out, not guessed', async () => {
   const use = await readUse(rootOf('odd-machine'));
   expect(use).toMatchObject({ load: undefined, uptimeSeconds: undefined, filesystems: [] });
   expect(use.cpuBusySeconds).toBeUndefined();
+});
+
+it('a machine of many threads is read whole', async () => {
+  const root = temporaryFolder('machine-many');
+  const block = (cpu: number): string =>
+    `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\nflags\t\t: ${'x'.repeat(50)} lm sse\n\n`;
+  const cpus = Array.from({ length: 2048 }, (_, cpu) => block(cpu)).join('');
+  layOut(`== proc/cpuinfo\n${cpus}Serial\t: 1234\n== sys/devices/system/cpu/online = 0-2047\n`, root);
+  const facts = await readFacts(root);
+  expect(facts.cpu).toMatchObject({ threads: 2048, cores: 2048, kinds: [{ cpus: '0-2047' }] });
+  expect(facts.system.serial).toBe('1234');
+  expect(facts.incomplete).toEqual([]);
 });
 
 it('an empty root is refused with the remedy', async () => {
