@@ -1,15 +1,9 @@
-import { statfs } from 'node:fs/promises';
 import { RESOURCE_LIMITS } from './limits.ts';
 import { MachineTree } from './machine-tree.ts';
 import { parseMeminfo, plainText } from './plain-text.ts';
+import { readFilesystems } from './read-filesystems.ts';
 import { readHugePages } from './read-memory.ts';
-import {
-  type FilesystemUse,
-  type MachineUse,
-  type NetworkUse,
-  type Pressure,
-  RESOURCES_SCHEMA_VERSION,
-} from './types.ts';
+import { type MachineUse, type NetworkUse, type Pressure, RESOURCES_SCHEMA_VERSION } from './types.ts';
 
 /** Clock ticks in /proc/stat, a constant of Linux's interface to programs (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -93,46 +87,4 @@ async function readLinks(tree: MachineTree): Promise<NetworkUse[]> {
     }),
   );
   return links.filter(({ state }) => state !== undefined);
-}
-
-/** File systems on disks of this machine. Asking one of the network may take for ever when its server is gone. */
-const LOCAL_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2fs', 'vfat', 'exfat', 'bcachefs', 'zfs']);
-
-async function readFilesystems(tree: MachineTree, root: string): Promise<FilesystemUse[]> {
-  // The first process sees the machine's mounts; in a container without the host's processes it is our own.
-  const mounts = (await tree.lines('proc/1/mounts')) ?? (await tree.lines('proc/self/mounts')) ?? '';
-  const byDevice = new Map<string, { readonly device: string; readonly mountedAt: string; readonly type: string }>();
-  for (const line of mounts.split('\n')) {
-    const [device = '', mountedAt = '', type = ''] = line.split(' ').map(unescapeMount);
-    // The shortest path is the file system itself, others are parts of it mounted once more.
-    const known = byDevice.get(device);
-    if (!LOCAL_TYPES.has(type) || (known !== undefined && known.mountedAt.length <= mountedAt.length)) continue;
-    if (byDevice.size < RESOURCE_LIMITS.devicesMax) byDevice.set(device, { device, mountedAt, type });
-  }
-  const found = await Promise.all([...byDevice.values()].map((mount) => measure(root, mount)));
-  return found.filter((use) => use !== undefined);
-}
-
-async function measure(
-  root: string,
-  { device, mountedAt, type }: { readonly device: string; readonly mountedAt: string; readonly type: string },
-): Promise<FilesystemUse | undefined> {
-  try {
-    const { bsize, blocks, bavail } = await statfs(`${root.replace(/\/+$/, '')}${mountedAt}`);
-    return {
-      mountedAt: plainText(mountedAt) ?? '',
-      device: plainText(device) ?? '',
-      type,
-      totalBytes: blocks * bsize,
-      availableBytes: bavail * bsize,
-    };
-  } catch (_notReachable) {
-    // Mounted where we may not look, or gone since: it is left out like any other fact that cannot be read.
-    return undefined;
-  }
-}
-
-/** Spaces and their like are octal in mount lists: `\040`. */
-function unescapeMount(word: string): string {
-  return word.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readFacts } from '../../src/resources/read-facts.ts';
@@ -25,7 +25,8 @@ it('facts stay as they are whatever the machine does; its use follows', async ()
     { name: 'eno1v0', state: 'down' },
     { name: 'veth8f2a1b3', state: 'up' },
   ]);
-  expect(use.filesystems).toMatchObject([{ mountedAt: '/', device: '/dev/mapper/vg0-root', type: 'ext4' }]);
+  // What is mounted at these paths here is none of that machine's.
+  expect(use.filesystems).toEqual([]);
 
   const set = (path: string, text: string): void => writeFileSync(join(root, path), text);
   set('proc/loadavg', '9.00 8.00 7.00 1/2 3\n');
@@ -41,4 +42,27 @@ it('facts stay as they are whatever the machine does; its use follows', async ()
   expect(later).toMatchObject({ load: [9, 8, 7], uptimeSeconds: 273900, memoryAvailableBytes: 1024 });
   expect(later.hugePagesFree).toEqual([{ pageBytes: 2097152, pages: 1 }]);
   expect(later.network.find(({ name }) => name === 'eno1')).toMatchObject({ state: 'down', sentBytes: 6000 });
+});
+
+it('measures the file systems that are the machine’s own, each once', async () => {
+  const root = layOutFixture('x86-64-rack-server');
+  mkdirSync(join(root, 'data disk'));
+  const { dev } = statSync(root);
+  // As makedev packs it; the test's folder is on no exotic device.
+  const number = `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`;
+  const lines = [
+    `24 1 ${number} / / rw,relatime shared:1 - ext4 /dev/sda1 rw`,
+    `25 24 ${number} / /data\\040disk rw,relatime - ext4 /dev/sda1 rw`,
+    `26 24 ${number} /pods/x /sys rw,relatime - ext4 /dev/sda2 rw`,
+    `27 24 ${number} / /data\\040disk rw,relatime - xfs /dev/sdb1 rw`,
+    `28 24 ${number} / /nowhere rw,relatime - xfs /dev/sdc1 rw`,
+    `29 24 250:250 / /proc rw,relatime - xfs /dev/sdd1 rw`,
+  ];
+  writeFileSync(join(root, 'proc', '1', 'mountinfo'), `${lines.join('\n')}\n`);
+  const { filesystems } = await readUse(root);
+  expect(filesystems).toMatchObject([
+    { mountedAt: '/', device: '/dev/sda1', type: 'ext4' },
+    { mountedAt: '/data disk', device: '/dev/sdb1', type: 'xfs' },
+  ]);
+  expect(filesystems[0]?.totalBytes).toBe(statfsSync(root).blocks * statfsSync(root).bsize);
 });

@@ -4,6 +4,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { systemRandom } from '../../src/base/chance.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { runCommandLine } from '../../src/ctl/command-line.ts';
+import { resourcesCommands } from '../../src/resources/resources-command.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
 import { distRoot } from '../support/project.ts';
@@ -12,21 +16,32 @@ import { temporaryFolder } from '../support/temporary.ts';
 import { layOutFixture } from './machine-fixture.ts';
 
 /*
- * As its users call it: the compiled program in a process of its own, and a running server.
+ * The command as it is parsed and printed, the program itself, and a running server.
  */
 const run = promisify(execFile);
 const server = layOutFixture('x86-64-rack-server');
 
+/** `kedge` with these words, in this process: the tests need dozens. One below starts the program itself. */
 async function kedge(
-  ...args: readonly string[]
+  ...words: readonly string[]
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  try {
-    const { stdout, stderr } = await run(process.execPath, [join(distRoot, 'src', 'main.js'), ...args]);
-    return { code: 0, out: stdout, err: stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, out: stdout, err: stderr };
-  }
+  let [out, err] = ['', ''];
+  const print = (line: string): void => {
+    out += `${line}\n`;
+  };
+  const code = await runCommandLine(words, {
+    commands: resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => undefined }),
+    version: '0',
+    environment: {},
+    output: {
+      out: print,
+      err: (text) => {
+        err += text;
+      },
+      columns: undefined,
+    },
+  });
+  return { code, out, err };
 }
 
 describe('this machine', () => {
