@@ -90,8 +90,10 @@ function groupNamed(above: CommanderCommand, word: string, options: CommandLineO
 
 function configure(command: CommanderCommand, output: Output): CommanderCommand {
   const flags = () => command.options.map((option) => option.long?.slice(2) ?? '');
+  // Positional options: what follows a subcommand's name is the subcommand's, also a flag that its parent has too.
   return command
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError(false)
     .configureHelp({ formatItem: formatHelpItem })
     .configureOutput({
