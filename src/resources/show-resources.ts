@@ -124,7 +124,7 @@ function loadLines(use: MachineUse | undefined): readonly string[] {
     ([what, percent]) => (percent === undefined ? [] : [`${what} ${Math.round(percent)} %`]),
   );
   const load = use.load.map((value) => value.toFixed(2)).join(', ');
-  return [`${load}${waits.length === 0 ? '' : `; of the last 10 s waited for ${waits.join(', ')}`}`];
+  return [`${load} over 1, 5 and 15 min${waits.length === 0 ? '' : `; pressure: ${waits.join(', ')}`}`];
 }
 
 function gpuLines({ gpus }: MachineFacts, width: number): readonly string[] {
