@@ -1,7 +1,7 @@
 /*
  * QEMU's named CPU models for x86: which flags a machine must have to run a guest with `-cpu <model>`. Facts from QEMU's
- * target/i386/cpu.c (the version named in each line) and libvirt's src/cpu_map, in the kernel's spelling:
- * pni is SSE3, abm lzcnt, ibrs and ibpb together are `spec-ctrl`.
+ * target/i386/cpu.c and libvirt's src/cpu_map, in the kernel's spelling: pni is SSE3, abm lzcnt, ibrs and ibpb together are
+ * `spec-ctrl`.
  *
  * Not asked for, though models list them: what KVM makes itself (x2apic, tsc_deadline_timer, arat), what is for guests
  * within guests (svm, npt, vmx…), and what the kernel does not show (bits of MSR_IA32_ARCH_CAPABILITIES and their like).
@@ -21,10 +21,10 @@ const BASE =
 const DECLARED: readonly (readonly [name: string, vendor: QemuModel['vendor'], like: string, adds: string])[] = [
   ['Conroe', 'GenuineIntel', '', `${BASE} ssse3 lahf_lm`],
   ['Penryn', 'GenuineIntel', 'Conroe', 'cx16 sse4_1'],
-  ['Nehalem', 'GenuineIntel', 'Penryn', 'sse4_2 popcnt'],
-  ['Westmere', 'GenuineIntel', 'Nehalem', 'aes'],
-  ['SandyBridge', 'GenuineIntel', 'Westmere', 'pclmulqdq xsave xsaveopt avx rdtscp'],
-  ['IvyBridge', 'GenuineIntel', 'SandyBridge', 'vme f16c rdrand fsgsbase smep erms'],
+  ['Nehalem', 'GenuineIntel', 'Penryn', 'sse4_2 popcnt vme'],
+  ['Westmere', 'GenuineIntel', 'Nehalem', 'aes pclmulqdq'],
+  ['SandyBridge', 'GenuineIntel', 'Westmere', 'xsave xsaveopt avx rdtscp'],
+  ['IvyBridge', 'GenuineIntel', 'SandyBridge', 'f16c rdrand fsgsbase smep erms'],
   ['Haswell-noTSX', 'GenuineIntel', 'IvyBridge', 'fma movbe pcid abm bmi1 avx2 bmi2 invpcid'],
   ['Haswell', 'GenuineIntel', 'Haswell-noTSX', 'hle rtm'],
   ['Broadwell-noTSX', 'GenuineIntel', 'Haswell-noTSX', '3dnowprefetch rdseed adx smap'],
