@@ -28,6 +28,14 @@ export class MachineTree {
     return [...this.#incomplete].sort();
   }
 
+  /** As many of these as there may be of a kind; the rest is named as not read. */
+  some<T>(devices: readonly T[], kind: string): readonly T[] {
+    if (devices.length > RESOURCE_LIMITS.devicesMax) {
+      this.#incomplete.add(`${kind}: only ${RESOURCE_LIMITS.devicesMax} of ${devices.length}`);
+    }
+    return devices.slice(0, RESOURCE_LIMITS.devicesMax);
+  }
+
   /** The file's bytes, `bytesMax` at the most. */
   async bytes(path: string, bytesMax: number = RESOURCE_LIMITS.fileBytesMax): Promise<Buffer | undefined> {
     return await this.#inTurn(path, () => readBounded(`${this.#root}/${path}`, bytesMax, path.startsWith('sys/'))).then(

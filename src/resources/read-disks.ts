@@ -1,4 +1,3 @@
-import { RESOURCE_LIMITS } from './limits.ts';
 import type { MachineTree } from './machine-tree.ts';
 import { firmwareText, parseCount, parseUevent, plainText } from './plain-text.ts';
 import type { Disk, Partition } from './types.ts';
@@ -10,7 +9,7 @@ const SECTOR_BYTES = 512;
 /** Disks with their partitions, also those made of others; not loops, RAM disks, swap in RAM and empty drives. */
 export async function readDisks(tree: MachineTree): Promise<Disk[]> {
   const names = (await tree.names(DISKS)).filter((name) => !/^(loop|ram|zram|fd)\d+$/.test(name));
-  const disks = await Promise.all(names.slice(0, RESOURCE_LIMITS.devicesMax).map((name) => readDisk(tree, name)));
+  const disks = await Promise.all(tree.some(names, 'disks').map((name) => readDisk(tree, name)));
   return disks.filter((disk) => disk !== undefined);
 }
 

@@ -1,5 +1,4 @@
 import { interfaceAddresses } from './addresses.ts';
-import { RESOURCE_LIMITS } from './limits.ts';
 import type { MachineTree } from './machine-tree.ts';
 import { parseUevent, plainText } from './plain-text.ts';
 import type { NetworkCard } from './types.ts';
@@ -23,10 +22,13 @@ export async function readNetwork(tree: MachineTree): Promise<NetworkCard[]> {
   const cards = await Promise.all(
     names.filter((name) => name !== 'lo').map((name) => readCard(tree, name, addresses.get(name) ?? [])),
   );
-  return cards
-    .filter((card) => card !== undefined)
-    .sort((a, b) => Number(b.isPhysical) - Number(a.isPhysical))
-    .slice(0, RESOURCE_LIMITS.devicesMax);
+  const shown = cards.filter((card) => card !== undefined);
+  return [
+    ...tree.some(
+      shown.sort((a, b) => Number(b.isPhysical) - Number(a.isPhysical)),
+      'network cards',
+    ),
+  ];
 }
 
 async function readCard(

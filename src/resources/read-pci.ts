@@ -1,4 +1,3 @@
-import { RESOURCE_LIMITS } from './limits.ts';
 import type { MachineTree } from './machine-tree.ts';
 import { isGpuClass, pciKind, pciVendor } from './pci-names.ts';
 import { parseUevent, plainText } from './plain-text.ts';
@@ -8,7 +7,7 @@ const DEVICES = 'sys/bus/pci/devices';
 
 /** Everything on PCI, by address; at most `devicesMax`. */
 export async function readPci(tree: MachineTree): Promise<PciDevice[]> {
-  const addresses = (await tree.names(DEVICES)).slice(0, RESOURCE_LIMITS.devicesMax);
+  const addresses = tree.some(await tree.names(DEVICES), 'PCI devices');
   const found = await Promise.all(addresses.map((address) => readDevice(tree, address)));
   return found.filter((device) => device !== undefined);
 }
@@ -50,7 +49,10 @@ const CARDS = 'sys/class/drm';
 /** Graphics cards and accelerators: of PCI by their class, of boards without PCI by their drm card. */
 export async function readGpus(tree: MachineTree, pci: readonly PciDevice[]): Promise<Gpu[]> {
   const onPci = pci.filter(({ classId }) => isGpuClass(classId)).map((device) => readPciGpu(tree, device));
-  const cards = (await tree.names(CARDS)).filter((name) => /^card\d+$/.test(name)).slice(0, RESOURCE_LIMITS.devicesMax);
+  const cards = tree.some(
+    (await tree.names(CARDS)).filter((name) => /^card\d+$/.test(name)),
+    'graphics cards',
+  );
   const onBoard = cards.map((card) => readBoardGpu(tree, card));
   const found = await Promise.all([...onPci, ...onBoard]);
   return found.filter((gpu) => gpu !== undefined);

@@ -47,6 +47,7 @@ export interface CpuFacts {
   readonly vendor?: string | undefined;
   /** Of the first core; `kinds` has all. */
   readonly model?: string | undefined;
+  /** With a CPU that is online. */
   readonly sockets: number;
   readonly cores: number;
   /** Logical CPUs that are online. */

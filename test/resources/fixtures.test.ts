@@ -249,6 +249,39 @@ it('what is odd is left out, not guessed', async () => {
   expect(use.cpuBusySeconds).toBeUndefined();
 });
 
+it('caches of cores that have one name and are different all the same', async () => {
+  // Two big cores of two threads, four small ones that share a level 2: as Intel builds them.
+  const root = temporaryFolder('machine-hybrid');
+  const block = (cpu: number): string =>
+    `processor\t: ${cpu}\nvendor_id\t: GenuineIntel\nmodel name\t: Core\nflags\t: lm\n\n`;
+  const cpu = 'sys/devices/system/cpu/cpu';
+  const cache = (cpus: string, index: number, level: number, type: string, size: string, shared: string): string =>
+    ['level', 'type', 'size', 'shared_cpu_list']
+      .map((file, i) => `== ${cpu}{${cpus}}/cache/index${index}/${file} = ${[level, type, size, shared][i]}\n`)
+      .join('');
+  layOut(
+    [
+      `== proc/cpuinfo\n${[0, 1, 2, 3, 4, 5, 6, 7].map(block).join('')}`,
+      '== sys/devices/system/cpu/online = 0-7\n== sys/devices/cpu_core/cpus = 0-3\n== sys/devices/cpu_atom/cpus = 4-7\n',
+      `== ${cpu}{0,1}/topology/thread_siblings_list = 0-1\n== ${cpu}{2,3}/topology/thread_siblings_list = 2-3\n`,
+      ...[4, 5, 6, 7].map((one) => `== ${cpu}${one}/topology/thread_siblings_list = ${one}\n`),
+      cache('0,1', 0, 1, 'Data', '48K', '0-1') + cache('2,3', 0, 1, 'Data', '48K', '2-3'),
+      ...[4, 5, 6, 7].map((one) => cache(`${one}`, 0, 1, 'Data', '32K', `${one}`)),
+      cache('0,1', 2, 2, 'Unified', '1280K', '0-1') + cache('2,3', 2, 2, 'Unified', '1280K', '2-3'),
+      cache('4,5,6,7', 2, 2, 'Unified', '2048K', '4-7'),
+    ].join(''),
+    root,
+  );
+  const { cores, caches } = (await readFacts(root)).cpu;
+  expect(cores).toBe(6);
+  expect(caches).toEqual([
+    { level: 1, type: 'data', sizeBytes: 32 * 1024, count: 4 },
+    { level: 1, type: 'data', sizeBytes: 48 * 1024, count: 2 },
+    { level: 2, type: 'unified', sizeBytes: 1280 * 1024, count: 2 },
+    { level: 2, type: 'unified', sizeBytes: 2048 * 1024, count: 1 },
+  ]);
+});
+
 it('a machine of many threads is read whole', async () => {
   const root = temporaryFolder('machine-many');
   const block = (cpu: number): string =>

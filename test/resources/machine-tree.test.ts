@@ -30,6 +30,14 @@ it('lists no more of a folder than it may, and says so', async () => {
   expect(tree.incomplete).toEqual(['/many: only 4096 of its entries']);
 });
 
+it('names a kind of which there are too many', () => {
+  const tree = new MachineTree('/');
+  expect(tree.some(['a', 'b'], 'disks')).toEqual(['a', 'b']);
+  expect(tree.incomplete).toEqual([]);
+  expect(tree.some(Array(2000).fill('x'), 'PCI devices')).toHaveLength(1024);
+  expect(tree.incomplete).toEqual(['PCI devices: only 1024 of 2000']);
+});
+
 it('takes loops, dangling links, folders and pipes for what is not there', async () => {
   const root = temporaryFolder('tree');
   symlinkSync('b', join(root, 'a'));

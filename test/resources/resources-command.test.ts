@@ -69,10 +69,18 @@ describe('this machine', () => {
     });
   });
 
+  it('takes flags before and behind the name of the subcommand', async () => {
+    const behind = await kedge('resources', 'cpu-flags', '--json', '--resources-root', server);
+    const before = await kedge('resources', '--json', '--resources-root', server, 'cpu-flags');
+    expect(JSON.parse(before.out).architectures[0].flags).toEqual(JSON.parse(behind.out).architectures[0].flags);
+    expect(await kedge('resources', 'cpu-flgs')).toMatchObject({ code: 2 });
+    expect(await kedge('resources', 'cpu-flags', 'more')).toMatchObject({ code: 2 });
+  });
+
   it('the real one, with no right to start a process', async () => {
     // Node's permission model refuses child processes; whoever tried would be told so and fail.
     const { stdout } = await run(process.execPath, [
-      '--experimental-permission',
+      process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
       '--allow-fs-read=*',
       join(distRoot, 'src', 'main.js'),
       'resources',
