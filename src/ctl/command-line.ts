@@ -175,7 +175,9 @@ function writtenFlags(built: CommanderCommand, command: Command): Map<string, st
   const written = new Map<string, string>();
   for (const option of built.options) {
     const flag = option.long?.slice(2) ?? '';
-    const value: unknown = built.getOptionValue(option.attributeName());
+    // Before a subcommand's name a flag is its parent's, and meant all the same.
+    const name = option.attributeName();
+    const value: unknown = built.getOptionValue(name) ?? built.parent?.getOptionValue(name);
     if (value !== undefined) written.set(ownName.get(flag) ?? flag, value === true ? '' : String(value));
   }
   return written;
