@@ -1,4 +1,5 @@
-import { close, constants, type Dir, open, opendir, read, readlink } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { isKept, listBounded, readBounded, readNow } from './bounded-read.ts';
 import { parseCpuList } from './cpu-list.ts';
 import { RESOURCE_LIMITS } from './limits.ts';
 import { parseCount, plainText } from './plain-text.ts';
@@ -8,8 +9,7 @@ import { parseCount, plainText } from './plain-text.ts';
  * host's, a test's tree. Nothing here throws: what is missing, unreadable or a loop of links is undefined, what is too
  * long is cut and named in `incomplete`. Paths have no leading slash: `proc/cpuinfo`.
  *
- * Callbacks rather than fs/promises, which takes two to three times as long for files as small as these; and never the
- * synchronous calls, because a driver may take its time to answer (a network card that is asked for its speed).
+ * How it is read, and why not simply: bounded-read.ts.
  */
 export class MachineTree {
   readonly #root: string;
@@ -38,12 +38,13 @@ export class MachineTree {
 
   /** The file's bytes, `bytesMax` at the most. */
   async bytes(path: string, bytesMax: number = RESOURCE_LIMITS.fileBytesMax): Promise<Buffer | undefined> {
-    return await this.#inTurn(path, () => readBounded(`${this.#root}/${path}`, bytesMax, path.startsWith('sys/'))).then(
-      (found) => {
-        if (found?.isCut === true) this.#incomplete.add(`/${path}: only its first ${bytesMax} bytes`);
-        return found?.bytes;
-      },
-    );
+    if (!this.#mayOpen(path)) return undefined;
+    const file = `${this.#root}/${path}`;
+    const found = isKept(path)
+      ? readNow(file, bytesMax)
+      : await this.#inTurn(() => readBounded(file, bytesMax, path.startsWith('sys/')));
+    if (found?.isCut === true) this.#incomplete.add(`/${path}: only its first ${bytesMax} bytes`);
+    return found?.bytes;
   }
 
   /** The file as text with its lines, as it is (unlike `text`). */
@@ -68,36 +69,37 @@ export class MachineTree {
     return list === undefined ? undefined : parseCpuList(list);
   }
 
-  /** Names in a folder, in the order people count (`cpu2` before `cpu10`); `folderEntriesMax` at the most. */
-  async names(path: string): Promise<readonly string[]> {
-    const found = await this.#inTurn(path, () => listBounded(`${this.#root}/${path}`));
-    if (found === undefined) return [];
+  /** Names in a folder of /sys, in the order people count (`cpu2` before `cpu10`); `folderEntriesMax` at the most. */
+  names(path: string): readonly string[] {
+    if (!this.#mayOpen(path)) return [];
+    const found = listBounded(`${this.#root}/${path}`, RESOURCE_LIMITS.folderEntriesMax);
     if (found.isCut) this.#incomplete.add(`/${path}: only ${RESOURCE_LIMITS.folderEntriesMax} of its entries`);
     return found.names.sort(byNumber);
   }
 
-  /** Where a symbolic link leads, as it is written. */
-  async link(path: string): Promise<string | undefined> {
-    return await this.#inTurn(
-      path,
-      () =>
-        new Promise((resolve) => {
-          readlink(`${this.#root}/${path}`, (error, target) => resolve(error === null ? target : undefined));
-        }),
-    );
+  /** Where a symbolic link in /sys leads, as it is written. */
+  link(path: string): string | undefined {
+    if (!this.#mayOpen(path)) return undefined;
+    try {
+      return readlinkSync(`${this.#root}/${path}`);
+    } catch (_noLink) {
+      return undefined; // Not there, or no link: as good as none.
+    }
   }
 
   /** The last part of where a link leads: a driver's name, a device's address. */
-  async linkName(path: string): Promise<string | undefined> {
-    return plainText((await this.link(path))?.split('/').at(-1) ?? '');
+  linkName(path: string): string | undefined {
+    return plainText(this.link(path)?.split('/').at(-1) ?? '');
   }
 
-  async #inTurn<T>(path: string, task: () => Promise<T | undefined>): Promise<T | undefined> {
+  #mayOpen(path: string): boolean {
     this.#opens += 1;
-    if (this.#opens > RESOURCE_LIMITS.opensMax) {
-      this.#incomplete.add(`/${path.split('/')[0]}: more than ${RESOURCE_LIMITS.opensMax} files`);
-      return undefined;
-    }
+    if (this.#opens <= RESOURCE_LIMITS.opensMax) return true;
+    this.#incomplete.add(`/${path.split('/')[0]}: more than ${RESOURCE_LIMITS.opensMax} files`);
+    return false;
+  }
+
+  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
     if (this.#running >= RESOURCE_LIMITS.openAtOnceMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else this.#running += 1;
@@ -122,69 +124,4 @@ export function byNumber(a: string, b: string): number {
     if (partA !== partB) return partA < partB ? -1 : 1;
   }
   return partsA.length - partsB.length;
-}
-
-/** A pipe must not make us wait for a writer, nor a terminal become ours. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-const CHUNK_BYTES = 4096;
-
-function readBounded(
-  path: string,
-  bytesMax: number,
-  isSysfs: boolean,
-): Promise<{ readonly bytes: Buffer; readonly isCut: boolean } | undefined> {
-  return new Promise((resolve) => {
-    open(path, OPEN_FLAGS, (openError, fd) => {
-      if (openError !== null) return resolve(undefined);
-      const finish = (result: { readonly bytes: Buffer; readonly isCut: boolean } | undefined): void => {
-        close(fd, () => resolve(result));
-      };
-      let buffer = Buffer.allocUnsafe(Math.min(bytesMax, CHUNK_BYTES));
-      let length = 0;
-      const more = (): void => {
-        read(fd, buffer, length, buffer.length - length, null, (readError, count) => {
-          if (readError !== null)
-            return finish(length === 0 ? undefined : { bytes: buffer.subarray(0, length), isCut: false });
-          length += count;
-          // An attribute in /sys comes in one piece of a page at most; /proc says that it is done by an empty one.
-          if (count === 0 || (isSysfs && length < buffer.length)) {
-            return finish({ bytes: buffer.subarray(0, length), isCut: false });
-          }
-          if (length === buffer.length) {
-            if (length >= bytesMax) return isLast(fd, (last) => finish({ bytes: buffer, isCut: !last }));
-            const larger = Buffer.allocUnsafe(Math.min(bytesMax, buffer.length * 4));
-            buffer.copy(larger, 0, 0, length);
-            buffer = larger;
-          }
-          more();
-        });
-      };
-      more();
-    });
-  });
-}
-
-function isLast(fd: number, answer: (last: boolean) => void): void {
-  read(fd, Buffer.allocUnsafe(1), 0, 1, null, (error, count) => answer(error !== null || count === 0));
-}
-
-function listBounded(path: string): Promise<{ readonly names: string[]; readonly isCut: boolean } | undefined> {
-  return new Promise((resolve) => {
-    opendir(path, { bufferSize: 256 }, (openError, dir: Dir) => {
-      if (openError !== null) return resolve(undefined);
-      const names: string[] = [];
-      const finish = (isCut: boolean): void => {
-        dir.close(() => resolve({ names, isCut }));
-      };
-      const more = (): void => {
-        dir.read((error, entry) => {
-          if (error !== null || entry === null) return finish(false);
-          if (names.length >= RESOURCE_LIMITS.folderEntriesMax) return finish(true);
-          names.push(entry.name);
-          more();
-        });
-      };
-      more();
-    });
-  });
 }

@@ -29,7 +29,7 @@ export async function readCaches(tree: MachineTree, groups: CpuGroups): Promise<
   const found = new Map<string, CpuCache>();
   for (const kind of await alikeCpus(tree, groups)) {
     const first = kind[0];
-    const indices = (await tree.names(`${CPUS}/cpu${first}/cache`)).filter((name) => CACHE_INDEX.test(name));
+    const indices = tree.names(`${CPUS}/cpu${first}/cache`).filter((name) => CACHE_INDEX.test(name));
     for (const cache of await Promise.all(indices.map((index) => readCache(tree, index, kind, groups)))) {
       if (cache === undefined) continue;
       const key = `${cache.level} ${cache.type} ${String(cache.sizeBytes).padStart(16, '0')}`;

@@ -8,7 +8,7 @@ const SECTOR_BYTES = 512;
 
 /** Disks with their partitions, also those made of others; not loops, RAM disks, swap in RAM and empty drives. */
 export async function readDisks(tree: MachineTree): Promise<Disk[]> {
-  const names = (await tree.names(DISKS)).filter((name) => !/^(loop|ram|zram|fd)\d+$/.test(name));
+  const names = tree.names(DISKS).filter((name) => !/^(loop|ram|zram|fd)\d+$/.test(name));
   const disks = await Promise.all(tree.some(names, 'disks').map((name) => readDisk(tree, name)));
   return disks.filter((disk) => disk !== undefined);
 }

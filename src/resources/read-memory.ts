@@ -37,7 +37,7 @@ async function readNode(tree: MachineTree, node: number): Promise<NumaNode> {
 /** Sizes with at least one page, smallest first; `count` is the file to read of each: nr_hugepages, free_hugepages. */
 export async function readHugePages(tree: MachineTree, folder: string, count: string): Promise<HugePages[]> {
   const sizes = await Promise.all(
-    (await tree.names(folder)).map(async (name) => {
+    tree.names(folder).map(async (name) => {
       const kib = parseCount(/^hugepages-(\d+)kB$/.exec(name)?.[1]);
       const pages = kib === undefined ? undefined : await tree.count(`${folder}/${name}/${count}`);
       return { pageBytes: (kib ?? 0) * 1024, pages: pages ?? 0 };

@@ -7,7 +7,7 @@ const DEVICES = 'sys/bus/pci/devices';
 
 /** Everything on PCI, by address; at most `devicesMax`. */
 export async function readPci(tree: MachineTree): Promise<PciDevice[]> {
-  const addresses = tree.some(await tree.names(DEVICES), 'PCI devices');
+  const addresses = tree.some(tree.names(DEVICES), 'PCI devices');
   const found = await Promise.all(addresses.map((address) => readDevice(tree, address)));
   return found.filter((device) => device !== undefined);
 }
@@ -50,7 +50,7 @@ const CARDS = 'sys/class/drm';
 export async function readGpus(tree: MachineTree, pci: readonly PciDevice[]): Promise<Gpu[]> {
   const onPci = pci.filter(({ classId }) => isGpuClass(classId)).map((device) => readPciGpu(tree, device));
   const cards = tree.some(
-    (await tree.names(CARDS)).filter((name) => /^card\d+$/.test(name)),
+    tree.names(CARDS).filter((name) => /^card\d+$/.test(name)),
     'graphics cards',
   );
   const onBoard = cards.map((card) => readBoardGpu(tree, card));
@@ -76,7 +76,7 @@ async function readBoardGpu(tree: MachineTree, card: string): Promise<Gpu | unde
   const driver = plainText(fields.get('DRIVER') ?? '');
   if (driver === undefined || /^(simple-framebuffer|simpledrm|efi-framebuffer|vkms)$/.test(driver)) return undefined;
   return {
-    address: (await tree.linkName(`${CARDS}/${card}/device`)) ?? card,
+    address: tree.linkName(`${CARDS}/${card}/device`) ?? card,
     driver,
     model: plainText(fields.get('OF_COMPATIBLE_0') ?? ''),
   };

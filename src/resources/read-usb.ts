@@ -6,7 +6,7 @@ const DEVICES = 'sys/bus/usb/devices';
 
 /** What is plugged into USB, hubs included; not the controllers' own root hubs (`usb1`) nor a device's interfaces (`1-1:1.0`). */
 export async function readUsb(tree: MachineTree): Promise<UsbDevice[]> {
-  const ports = (await tree.names(DEVICES)).filter((name) => /^\d+-[\d.]+$/.test(name));
+  const ports = tree.names(DEVICES).filter((name) => /^\d+-[\d.]+$/.test(name));
   const found = await Promise.all(tree.some(ports, 'USB devices').map((port) => readDevice(tree, port)));
   return found.filter((device) => device !== undefined);
 }
@@ -29,7 +29,7 @@ const TERMINALS = 'sys/class/tty';
 
 /** Serial ports: terminals with a device behind them. The PC's four ttyS… are there as names even where no port is. */
 export async function readSerialPorts(tree: MachineTree): Promise<SerialPort[]> {
-  const names = (await tree.names(TERMINALS)).filter((name) => /^tty[A-Z]+[A-Za-z]*\d+$/.test(name));
+  const names = tree.names(TERMINALS).filter((name) => /^tty[A-Z]+[A-Za-z]*\d+$/.test(name));
   const found = await Promise.all(tree.some(names, 'serial ports').map((name) => readPort(tree, name)));
   return found.filter((port) => port !== undefined);
 }

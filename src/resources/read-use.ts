@@ -74,7 +74,10 @@ async function readPressure(tree: MachineTree): Promise<Pressure | undefined> {
 const CARDS = 'sys/class/net';
 
 async function readLinks(tree: MachineTree): Promise<NetworkUse[]> {
-  const names = (await tree.names(CARDS)).filter((name) => name !== 'lo').slice(0, RESOURCE_LIMITS.devicesMax);
+  const names = tree
+    .names(CARDS)
+    .filter((name) => name !== 'lo')
+    .slice(0, RESOURCE_LIMITS.devicesMax);
   const links = await Promise.all(
     names.map(async (name) => {
       const folder = `${CARDS}/${name}`;

@@ -21,12 +21,34 @@ it('reads no more of a file than it may, and says so', async () => {
   expect(tree.incomplete).toEqual(['/sys/long: only its first 200000 bytes', '/sys/long: only its first 65536 bytes']);
 });
 
+it('reads what is read at once within the same bounds', async () => {
+  const root = temporaryFolder('tree');
+  mkdirSync(join(root, 'proc', 'sys', 'kernel', 'folder'), { recursive: true });
+  const file = (name: string, bytes: number): void =>
+    writeFileSync(join(root, 'proc', 'sys', 'kernel', name), 'z'.repeat(bytes));
+  for (const bytes of [0, 1, 4096, 4097, 20_000, 65_536]) {
+    file('arch', bytes);
+    expect((await new MachineTree(root).bytes('proc/sys/kernel/arch'))?.length).toBe(bytes);
+  }
+  file('long', 65_537);
+  file('longer', 500_000);
+  const tree = new MachineTree(root);
+  expect((await tree.bytes('proc/sys/kernel/long'))?.toString()).toBe('z'.repeat(65_536));
+  expect((await tree.bytes('proc/sys/kernel/longer'))?.length).toBe(65_536);
+  expect(await tree.bytes('proc/sys/kernel/folder')).toBeUndefined();
+  expect(await tree.bytes('proc/sys/kernel/missing')).toBeUndefined();
+  expect(tree.incomplete).toEqual([
+    '/proc/sys/kernel/long: only its first 65536 bytes',
+    '/proc/sys/kernel/longer: only its first 65536 bytes',
+  ]);
+});
+
 it('lists no more of a folder than it may, and says so', async () => {
   const root = temporaryFolder('tree');
   mkdirSync(join(root, 'many'));
   for (let i = 0; i < 4100; i += 1) writeFileSync(join(root, 'many', `cpu${i}`), '');
   const tree = new MachineTree(root);
-  expect(await tree.names('many')).toHaveLength(4096);
+  expect(tree.names('many')).toHaveLength(4096);
   expect(tree.incomplete).toEqual(['/many: only 4096 of its entries']);
 });
 
@@ -50,10 +72,10 @@ it('takes loops, dangling links, folders and pipes for what is not there', async
   for (const path of ['a', 'dangling', 'folder', 'folder/up', 'pipe', 'missing']) {
     expect(await tree.text(path), path).toBeUndefined();
   }
-  expect(await tree.names('a')).toEqual([]);
-  expect(await tree.names('pipe')).toEqual([]);
-  expect(await tree.linkName('dangling')).toBe('nowhere');
-  expect(await tree.link('folder')).toBeUndefined();
+  expect(tree.names('a')).toEqual([]);
+  expect(tree.names('pipe')).toEqual([]);
+  expect(tree.linkName('dangling')).toBe('nowhere');
+  expect(tree.link('folder')).toBeUndefined();
   expect(tree.incomplete).toEqual([]);
 });
 
