@@ -2,6 +2,7 @@
  * The program. Everything it can do is a Command (`base/command.ts`): `serve` is the server's, the others are ctl's.
  */
 
+import { systemRandom } from './base/chance.ts';
 import { systemClock } from './base/clock.ts';
 import { type Command, ExitCode } from './base/command.ts';
 import { runCommandLine } from './ctl/command-line.ts';
@@ -9,6 +10,7 @@ import { completionCommand } from './ctl/completion.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
 import { kedgeVersion, versionCommand } from './ctl/version.ts';
 import { ETCD_VERSION } from './etcd/version.ts';
+import { resourcesCommands } from './resources/resources-command.ts';
 import { serveCommand } from './server/serve.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -16,6 +18,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const commands: Command[] = [
   serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
   snapshotRestoreCommand(print),
+  ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
   versionCommand(ETCD_VERSION, print),
   completionCommand(() => commands, print),
 ];

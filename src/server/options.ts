@@ -11,6 +11,7 @@ import {
   text,
 } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { RESOURCES_ROOT } from '../resources/resources-root.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
@@ -177,6 +178,7 @@ export const SERVE_OPTIONS = {
     help: 'stderr, stdout or paths of files',
   }),
 
+  resourcesRoot: RESOURCES_ROOT,
   shutdownGrace: option(duration(), {
     flag: 'shutdown-grace',
     default: LIMITS.shutdownGraceMs,

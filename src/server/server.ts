@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { Health } from '../admin/health.ts';
 import { Metrics } from '../admin/metrics.ts';
+import { mounted } from '../admin/mounts.ts';
 import { serverFamilies } from '../admin/server-families.ts';
 import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.ts';
 import type { Random } from '../base/chance.ts';
@@ -14,6 +16,8 @@ import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { toStoreError } from '../mvcc/store-error.ts';
+import { resourcesHandler } from '../resources/http-handler.ts';
+import { openResources } from '../resources/open-resources.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
@@ -69,7 +73,7 @@ export class Server {
   }
 
   async #start(): Promise<Started> {
-    const { options, clock, random } = this.#context;
+    const { options, clock, random, logger } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
     const { store, database } = await this.#openStore(storeUrl, quotaBytes);
@@ -96,7 +100,17 @@ export class Server {
     const stats = new WireStats(services);
     const http = this.#adminHandler(store, database, stats, quotaBytes);
 
-    const clients = this.#wireServer(services, http, stats);
+    const { resources } = await openResources({
+      memberId: store.memberId.toString(16),
+      root: options.resourcesRoot,
+      cacheFolder: join(options.dataDir, 'resources'),
+      clock,
+      random,
+      logger,
+    });
+    const pages = mounted({ resources: resourcesHandler(resources) }, http);
+
+    const clients = this.#wireServer(services, pages, stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
     this.#stops.push(() => {
       health.setServing(false);
