@@ -5,6 +5,7 @@
 import { systemRandom } from './base/chance.ts';
 import { systemClock } from './base/clock.ts';
 import { type Command, ExitCode } from './base/command.ts';
+import { checkCommand } from './ctl/check.ts';
 import { runCommandLine } from './ctl/command-line.ts';
 import { completionCommand } from './ctl/completion.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
@@ -15,8 +16,14 @@ import { serveCommand } from './server/serve.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** On a terminal each line takes the place of the last one; elsewhere there is none. */
+const progress = (line: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+};
+
 const commands: Command[] = [
   serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
+  checkCommand({ print, progress }),
   snapshotRestoreCommand(print),
   ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
   versionCommand(ETCD_VERSION, print),

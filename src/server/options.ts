@@ -108,6 +108,14 @@ export const SERVE_OPTIONS = {
     help: "kine's name: the most superseded rows that one step of a compaction takes away",
   }),
 
+  checkInterval: option(duration(), {
+    flag: 'check-interval',
+    default: 0,
+    defaultText: '0: never',
+    group: STORE,
+    help: 'how often the store checks itself against its log, as kedge check does; 1h is often enough',
+  }),
+
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
     flag: 'max-request-bytes',
     default: LIMITS.requestBytes,

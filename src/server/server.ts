@@ -23,6 +23,8 @@ import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { checkFamilies } from './check-families.ts';
+import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
 import { LIMITS } from './limits.ts';
 import { listenAt } from './listen.ts';
@@ -30,6 +32,7 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
 import { wireLimits } from './wire-limits.ts';
 
@@ -98,7 +101,10 @@ export class Server {
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
     const stats = new WireStats(services);
-    const http = this.#adminHandler(store, database, stats, quotaBytes);
+    const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
+    checks.start();
+    this.#stops.push(() => checks.stop());
+    const http = this.#adminHandler(store, database, checks, stats, quotaBytes);
 
     const { resources } = await openResources({
       memberId: store.memberId.toString(16),
@@ -108,7 +114,7 @@ export class Server {
       random,
       logger,
     });
-    const pages = mounted({ resources: resourcesHandler(resources) }, http);
+    const pages = mounted({ resources: resourcesHandler(resources), check: checkPage(checks, store) }, http);
 
     const clients = this.#wireServer(services, pages, stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
@@ -149,6 +155,7 @@ export class Server {
   #adminHandler(
     store: ReloadingStore,
     database: Database | undefined,
+    checks: StoreChecks,
     wire: WireStats,
     quotaBytes: number,
   ): HttpHandler {
@@ -169,6 +176,7 @@ export class Server {
       ...etcdStoreFamilies(cells),
       ...grpcFamilies(wire),
       ...kedgeStoreFamilies(cells),
+      ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
     ];
     const metrics = new Metrics(families, async () => {
