@@ -89,11 +89,8 @@ export function resourcesCommands(context: ResourcesCommandContext): readonly Co
 
 async function apiFor(options: OptionValues<typeof OPTIONS>, context: ResourcesCommandContext): Promise<ResourcesApi> {
   if (options.json && options.yaml) throw new UsageError('--json and --yaml: only one of them');
-  if (options.endpoint !== '') {
-    if (options.resourcesRoot !== '/')
-      throw new UsageError('--resources-root is about this machine, --endpoint about others: only one of them');
-    return httpResources(options.endpoint, context.clock);
-  }
+  // The root stays what it is for this machine: an image may have set it for all that runs there.
+  if (options.endpoint !== '') return httpResources(options.endpoint, context.clock);
   // A program that ends after its answer has nothing to keep: reading takes less than a cache's worth.
   const local = await openLocalSource({ memberId: 'local', root: options.resourcesRoot });
   return new Resources({
