@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parsePostgresUrl } from '../../src/log/postgres/options.ts';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.ts';
@@ -7,6 +8,7 @@ import { put } from '../contract/changes.ts';
 import { allNews, batchAt, expectNoGap } from '../contract/shared-contract.ts';
 import { cursorAfter } from '../support/commit-chain.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 /*
  * What happens to the server: it is stopped and started, killed, held, replaced by its standby. Writers go on as well
@@ -143,6 +145,39 @@ describe.skipIf(!hasPostgres())('a PostgreSQL that fails', () => {
     ]);
     expect(await a.head()).toBe(next.revision);
   }, 120_000);
+
+  it('is asked about an append only when that has ended', async () => {
+    const server = await start();
+    const proxy = await TcpProxy.start(server.port);
+    closing.push(() => proxy.stop());
+    const database = server.freshDatabase();
+    const { log: direct, cursor } = await open(server.url(database));
+    const { log: cut } = await open(`postgres://kedge@127.0.0.1:${proxy.port}/${database}`);
+    // Somebody holds the place of its row, so that the append stays half done.
+    const blocker = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'kedge', database });
+    await blocker.connect();
+    await blocker.query("BEGIN; INSERT INTO kedge.log VALUES (2, 0, '', 0, 0, 0, NULL)");
+    const batch = batchAt(cursor, [put(2, 0, 'k', 'half done')]);
+    const result = cut.append(batch).then(({ kind }) => kind, codeOf);
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '${database}'`;
+    const untilWaiting = async (sessions: number) => {
+      while (Number((await server.query(waiting))[0]?.[0]) < sessions) await pause(10);
+    };
+    await untilWaiting(1);
+    proxy.cutAll();
+    expect(await result).toBe('ambiguous');
+    let fate: boolean | undefined;
+    const settling = direct.settle(batch).then((isDone) => {
+      fate = isDone;
+    });
+    await untilWaiting(2);
+    expect(fate).toBe(undefined);
+    await blocker.query('ROLLBACK');
+    await settling;
+    expect(fate).toBe(true);
+    await blocker.end();
+    expect(await direct.changes(0, 1e6)).toEqual(batch.changes);
+  }, 60_000);
 
   it('is not written to while only a standby is there', async () => {
     const primary = await start({ settings: { wal_level: 'replica', max_wal_senders: '4' } });
