@@ -27,7 +27,7 @@ import { claimDuty, releaseDuty } from './duties.ts';
 import { ConnectionLost, translate } from './errors.ts';
 import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
 import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
-import { news } from './news.ts';
+import { FLUSH_ROWS, news } from './news.ts';
 import { type MysqlOptions, notOpen } from './options.ts';
 import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
@@ -62,6 +62,7 @@ export class MysqlLog implements SharedLog {
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
   readonly #snapshots = new SnapshotFiles();
+  readonly #flushRow = randomInt(FLUSH_ROWS);
   /** Calls under way. */
   readonly #calls = new Set<Promise<unknown>>();
   #state: 'new' | 'open' | 'closed' = 'new';
@@ -211,7 +212,9 @@ export class MysqlLog implements SharedLog {
   }
 
   news(since: Cursor, bytesMax: number): Promise<News> {
-    return this.#call((connection) => news(connection, since, bytesMax));
+    return this.#call((connection) =>
+      news(connection, since, bytesMax, this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined),
+    );
   }
 
   /** Neither server tells: the Store polls, and peers hint. */
