@@ -3,7 +3,12 @@ import { type Command, ExitCode, type Invocation, type Operand } from '../base/c
 import type { OptionTable, OptionValues } from '../base/options.ts';
 import type { Connection } from './connection.ts';
 import { badArguments, ClientExit, ExitError } from './exit-error.ts';
-import { CLIENT_ENVIRONMENT_PREFIXES, GLOBAL_INERT_FLAGS, GLOBAL_OPTIONS, type GlobalOptions } from './global-options.ts';
+import {
+  CLIENT_ENVIRONMENT_PREFIXES,
+  GLOBAL_INERT_FLAGS,
+  GLOBAL_OPTIONS,
+  type GlobalOptions,
+} from './global-options.ts';
 import type { ClientHost } from './host.ts';
 import { askPassword } from './password.ts';
 import { type OutputFormat, outputFormat, rendered, type View } from './printer.ts';
@@ -16,7 +21,8 @@ export interface ClientDeclaration<Own extends OptionTable> {
   readonly operands: readonly Operand[];
   readonly options: Own;
   readonly details: string;
-  run(call: ClientCall<Own>): Promise<number | void>;
+  /** Answers the exit code; nothing: well done. */
+  run(call: ClientCall<Own>): Promise<number | undefined> | Promise<void>;
 }
 
 /** One run of a client command: what was asked for, and what it needs to do it. */
@@ -82,7 +88,7 @@ async function runToTheEnd<Own extends OptionTable>(
       print: (view) => host.out(rendered(view, format)),
       connect: (change) => connect(host, options, opened, change),
     });
-    return code ?? ExitCode.ok;
+    return typeof code === 'number' ? code : ExitCode.ok;
   } catch (error) {
     return exitCodeOf(host, error);
   } finally {
@@ -144,7 +150,10 @@ async function connect(
   return connection;
 }
 
-async function userOf(host: ClientHost, { user, password }: GlobalOptions): Promise<{ name: string; password: string } | undefined> {
+async function userOf(
+  host: ClientHost,
+  { user, password }: GlobalOptions,
+): Promise<{ name: string; password: string } | undefined> {
   if (user === '') return undefined;
   if (password !== '') return { name: user, password };
   const colon = user.indexOf(':');

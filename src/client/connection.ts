@@ -247,7 +247,8 @@ export class Connection {
       this.servers.map(async ({ endpoint, client }) => {
         const soon = this.clock.monotonicMs() + CLIENT_LIMITS.retryDelayMs;
         const said = await this.unary(client, MaintenanceMethod.status, {}, soon).catch(rpcErrorOf);
-        const reason = said instanceof RpcError ? /Last error: (?:Error: )?(.*?)(?:\. Resolution note:|$)/.exec(said.details) : null;
+        const reason =
+          said instanceof RpcError ? /Last error: (?:Error: )?(.*?)(?:\. Resolution note:|$)/.exec(said.details) : null;
         return `${endpoint.written}: ${reason?.[1] || 'no answer'}`;
       }),
     );

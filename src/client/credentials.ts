@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { credentials as grpcCredentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials as grpcCredentials } from '@grpc/grpc-js';
 import type { Endpoint } from './endpoint.ts';
 import { badArguments } from './exit-error.ts';
 

@@ -1,6 +1,6 @@
 import { duration, flag, list, type OptionKind, type OptionValues, option, text } from '../base/options.ts';
-import { parseInt64Number } from './format/go-integer.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { parseInt64Number } from './format/go-integer.ts';
 
 /** Where client commands look for variables, first to last. */
 export const CLIENT_ENVIRONMENT_PREFIXES = ['KEDGE', 'ETCDCTL'];
@@ -129,8 +129,18 @@ export type GlobalOptions = OptionValues<typeof GLOBAL_OPTIONS>;
 
 /** Flags of etcdctl's that do nothing here, or that would be wrong to ignore. */
 export const GLOBAL_INERT_FLAGS = [
-  { flag: 'debug', isSwitch: true, reason: 'gRPC in Node.js logs by GRPC_VERBOSITY=DEBUG GRPC_TRACE=all', refused: false },
+  {
+    flag: 'debug',
+    isSwitch: true,
+    reason: 'gRPC in Node.js logs by GRPC_VERBOSITY=DEBUG GRPC_TRACE=all',
+    refused: false,
+  },
   { flag: 'insecure-discovery', isSwitch: true, reason: 'there is no discovery by DNS', refused: false },
   { flag: 'discovery-srv', isSwitch: false, reason: 'there is no discovery by DNS; use --endpoints', refused: true },
-  { flag: 'discovery-srv-name', isSwitch: false, reason: 'there is no discovery by DNS; use --endpoints', refused: true },
+  {
+    flag: 'discovery-srv-name',
+    isSwitch: false,
+    reason: 'there is no discovery by DNS; use --endpoints',
+    refused: true,
+  },
 ];

@@ -17,6 +17,8 @@ export const CLIENT_LIMITS = {
   electSessionTtlSeconds: 60,
   /** make-mirror copies in pages of so many keys, as etcd's does. */
   mirrorPageKeysMax: 1_000,
+  /** How many of them are written at a time. */
+  mirrorPutsAtATimeMax: 32,
   /** Lines of txn and watch -i. */
   inputLineBytesMax: 16 * 1024 * 1024,
   /** A value that is read from standard input; more than any server takes. */

@@ -15,10 +15,7 @@ export interface LineCall<Table extends OptionTable> {
  * Reads a line's words as those of a command with these options, whose name is the first of them. Variables do not count.
  * Throws UsageError at a flag that there is not, or a value that it cannot have.
  */
-export function readLineCommand<Table extends OptionTable>(
-  words: readonly string[],
-  options: Table,
-): LineCall<Table> {
+export function readLineCommand<Table extends OptionTable>(words: readonly string[], options: Table): LineCall<Table> {
   const command: Command = {
     name: words[0] ?? '',
     summary: '',

@@ -40,9 +40,12 @@ export async function mirror(task: Mirror): Promise<never> {
   let from = task.startRevision;
   if (from === 0) {
     for await (const { pairs, revision } of pages(task)) {
-      for (const pair of pairs) {
-        await task.target.call(KvMethod.put, { key: renamed(pair.key, task), value: pair.value ?? NO_BYTES });
-        keys++;
+      for (let i = 0; i < pairs.length; i += CLIENT_LIMITS.mirrorPutsAtATimeMax) {
+        const some = pairs.slice(i, i + CLIENT_LIMITS.mirrorPutsAtATimeMax);
+        await Promise.all(
+          some.map(({ key, value = NO_BYTES }) => task.target.call(KvMethod.put, { key: renamed(key, task), value })),
+        );
+        keys += some.length;
       }
       from = revision;
     }

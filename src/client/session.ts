@@ -1,7 +1,7 @@
+import type { Clock } from '../base/clock.ts';
 import type { Connection } from './connection.ts';
 import { keepAlive } from './lease-keeper.ts';
 import { LeaseMethod } from './lease-methods.ts';
-import type { Clock } from '../base/clock.ts';
 
 /**
  * A lease that is kept alive as long as the session is: what is put with it says "somebody is there".

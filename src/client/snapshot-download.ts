@@ -64,7 +64,9 @@ async function receive(
   }
   if (bytes <= DIGEST_BYTES) throw interrupted(`sha256 checksum not found [bytes: ${bytes}]`);
   if (!digest.digest().equals(tail)) {
-    throw interrupted('the SHA-256 digest at the end of the snapshot is not that of what was received: it was cut short');
+    throw interrupted(
+      'the SHA-256 digest at the end of the snapshot is not that of what was received: it was cut short',
+    );
   }
   return bytes;
 }

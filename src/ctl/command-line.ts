@@ -7,7 +7,6 @@ import { environmentName, type OptionSpec, resolveOptions } from '../base/option
 import { UsageError } from '../base/usage-error.ts';
 import { LogError } from '../mvcc/log.ts';
 
-
 /**
  * The command line: turns commands (data, `base/command.ts`) into a commander program, which parses, prints help and
  * names the nearest flag or subcommand when one is unknown.

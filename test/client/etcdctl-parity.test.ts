@@ -37,14 +37,23 @@ describe.each(KINDS)('at $kind', ({ start, has }) => {
     const differences: unknown[] = [];
     for (const step of steps) {
       const [expected, got] = await Promise.all([etcdctl.take(step), kedge.take(step)]);
-      if (!isDeepStrictEqual(arranged(got, anyOrder), arranged(expected, anyOrder))) differences.push({ step, expected, got });
+      if (!isDeepStrictEqual(arranged(got, anyOrder), arranged(expected, anyOrder)))
+        differences.push({ step, expected, got });
     }
     expect(differences).toEqual([]);
   });
 });
 
 function arranged(ran: Ran, anyOrder: boolean): Ran {
-  return anyOrder ? { ...ran, stdout: ran.stdout.split(/[,\n{}[\]"]/).sort().join('\n') } : ran;
+  return anyOrder
+    ? {
+        ...ran,
+        stdout: ran.stdout
+          .split(/[,\n{}[\]"]/)
+          .sort()
+          .join('\n'),
+      }
+    : ran;
 }
 
 /** One client at its server, and the ids that it was told. */
@@ -59,7 +68,9 @@ class Side {
   }
 
   async take(step: Step): Promise<Ran> {
-    const words = step.words.map((word) => word.replace(/\{(lease|member)\}/, (_, kind: 'lease' | 'member') => this.ids[kind]));
+    const words = step.words.map((word) =>
+      word.replace(/\{(lease|member)\}/, (_, kind: 'lease' | 'member') => this.ids[kind]),
+    );
     const ran = await this.run(words, step);
     this.ids.lease = /^lease ([0-9a-f]{16}) granted/m.exec(ran.stdout)?.[1] ?? this.ids.lease;
     this.ids.member = /^Member +([0-9a-f]+) added/m.exec(ran.stdout)?.[1] ?? this.ids.member;

@@ -37,11 +37,21 @@ describe.each(KINDS)('at $kind', ({ start }) => {
 
   test('watch tells the same as etcdctl', async () => {
     const from = (await head()) + 1;
-    for (const words of [['put', 'w/1', 'é'], ['put', 'w/1', 'two'], ['del', 'w/1'], ['put', 'w/2', 'three']]) {
+    for (const words of [
+      ['put', 'w/1', 'é'],
+      ['put', 'w/1', 'two'],
+      ['del', 'w/1'],
+      ['put', 'w/2', 'three'],
+    ]) {
       await ok(...words);
     }
     const rev = `--rev=${from}`;
-    const command = ['--', 'sh', '-c', 'echo "$ETCD_WATCH_REVISION $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE"'];
+    const command = [
+      '--',
+      'sh',
+      '-c',
+      'echo "$ETCD_WATCH_REVISION $ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE"',
+    ];
     const environment = { ETCDCTL_WATCH_KEY: 'w/', ETCDCTL_WATCH_RANGE_END: 'w/2' };
     const cases: { words: string[]; environment?: Record<string, string>; lines: number }[] = [
       { words: ['watch', '--prefix', 'w/', rev, '--prev-kv'], lines: 16 },
@@ -111,7 +121,9 @@ describe.each(KINDS)('at $kind', ({ start }) => {
       await holder.until((out) => out.includes('mine/'));
       const waiter = begin(second, ['lock', 'mine', '--', 'sh', '-c', 'echo "$ETCD_LOCK_KEY $ETCD_LOCK_REV"; exit 7']);
       // Both stand in line, and the second waits.
-      await expect.poll(() => ok('get', '--prefix', 'mine/', '--keys-only'), { timeout: 20_000 }).toMatch(/mine.*\n\nmine/);
+      await expect
+        .poll(() => ok('get', '--prefix', 'mine/', '--keys-only'), { timeout: 20_000 })
+        .toMatch(/mine.*\n\nmine/);
       expect(waiter.stdout).toBe('');
       expect((await holder.end('SIGINT')).code).toBe(0);
       const ran = await waiter.end();
@@ -126,10 +138,14 @@ describe.each(KINDS)('at $kind', ({ start }) => {
     const observers = [etcdctl(), KEDGE].map((program) => begin(program, ['elect', '-l', 'boss']));
     await Promise.all(observers.map((observer) => observer.until((out) => out.includes('ann'))));
     const second = begin(etcdctl(), ['elect', 'boss', 'ben']);
-    await expect.poll(() => ok('get', '--prefix', 'boss/', '--keys-only'), { timeout: 20_000 }).toMatch(/boss.*\n\nboss/);
+    await expect
+      .poll(() => ok('get', '--prefix', 'boss/', '--keys-only'), { timeout: 20_000 })
+      .toMatch(/boss.*\n\nboss/);
     expect((await first.end('SIGINT')).code).toBe(0);
     await second.until((out) => out.includes('ben'));
-    const [expected, got] = await Promise.all(observers.map((observer) => observer.until((out) => out.includes('ben'))));
+    const [expected, got] = await Promise.all(
+      observers.map((observer) => observer.until((out) => out.includes('ben'))),
+    );
     expect(got).toBe(expected);
     const ended = await Promise.all([second, ...observers].map((client) => client.end('SIGINT')));
     expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
@@ -144,7 +160,9 @@ describe.each(KINDS)('at $kind', ({ start }) => {
     expect(bytes.subarray(-32)).toEqual(createHash('sha256').update(bytes.subarray(0, -32)).digest());
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(existsSync(`${file}.part`)).toBe(false);
-    const refused = await runClient(['snapshot', 'save', join(folder, 'no', 'x')], { ETCDCTL_ENDPOINTS: server.endpoint });
+    const refused = await runClient(['snapshot', 'save', join(folder, 'no', 'x')], {
+      ETCDCTL_ENDPOINTS: server.endpoint,
+    });
     expect(refused.code).toBe(5);
     expect(refused.stderr).toContain(`Error: could not open ${join(folder, 'no', 'x.part')}`);
     const utility = join(dirname(etcdctlProgram('3.5') ?? ''), 'etcdutl');
@@ -161,7 +179,9 @@ describe.each(KINDS)('at $kind', ({ start }) => {
     await ok('lease', 'revoke', lease);
     const { code, stdout } = await keeper.end();
     expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`^(lease ${lease} keepalived with TTL\\(2\\)\n)+lease ${lease} expired or revoked.\n$`));
+    expect(stdout).toMatch(
+      new RegExp(`^(lease ${lease} keepalived with TTL\\(2\\)\n)+lease ${lease} expired or revoked.\n$`),
+    );
   });
 
   test('when an endpoint is dead the next is asked', async () => {
@@ -207,7 +227,8 @@ describe.runIf(mustHave('3.5'))('between servers', () => {
   test('make-mirror', async () => {
     const [source, target] = await Promise.all([startKedge(), startEtcd('3.5')]);
     const [from, to] = [new EtcdClient(source.endpoint), new EtcdClient(target.endpoint)];
-    for (let i = 0; i < 1100; i++) await from.call('KV/Put', { key: Buffer.from(`a/${i}`), value: Buffer.from(`${i}`) });
+    for (let i = 0; i < 1100; i++)
+      await from.call('KV/Put', { key: Buffer.from(`a/${i}`), value: Buffer.from(`${i}`) });
     await from.call('KV/Put', { key: Buffer.from('b'), value: Buffer.from('not mirrored') });
     const words = ['make-mirror', target.endpoint, '--prefix', 'a/', '--dest-prefix', 'copy/'];
     const mirror = new Running(KEDGE, words, { ETCDCTL_ENDPOINTS: source.endpoint });

@@ -15,7 +15,10 @@ function withoutIds(text: string, server: ServerProcess): string {
       .replace(/\b[0-9a-f]{14,16}\b/g, '<id>')
       .replace(/\b\d{14,20}\b/g, '<id>')
       // etcdctl 3.5 does not know what 3.6 and 3.7 told more.
-      .replace(/,"(?:storageVersion|hash_revision|downgradeInfo|dbSizeQuota|dbSizeInUse)":(?:"[^"]*"|\{[^}]*\}|\d+)/g, '')
+      .replace(
+        /,"(?:storageVersion|hash_revision|downgradeInfo|dbSizeQuota|dbSizeInUse)":(?:"[^"]*"|\{[^}]*\}|\d+)/g,
+        '',
+      )
       // HashKV is of the leases' ids, too.
       .replace(/\b\d{7,10}\b/g, '<hash>')
       .replace(/remaining\(\d+s\)|"ttl":2\d\d|"TTL" : 2\d\d/g, '<left>')

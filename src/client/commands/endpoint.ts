@@ -38,7 +38,8 @@ export function commands(host: ClientHost): Command[] {
       summary: 'print whether endpoints answer, and how fast',
       operands: [],
       options: CLUSTER_OPTION,
-      details: 'Exits with 1 when one does not, or has an alarm.\n\nExample:\n  kedge endpoint health --cluster -w table',
+      details:
+        'Exits with 1 when one does not, or has an alarm.\n\nExample:\n  kedge endpoint health --cluster -w table',
       run: health,
     }),
     clientCommand(host, {
@@ -93,9 +94,10 @@ async function healthOf(call: ClientCall<typeof CLUSTER_OPTION>, endpoint: strin
     );
     const answer = answered(error);
     if (!answer.health) return answer;
-    const alarms = await connection
-      .call(MaintenanceMethod.alarm, {})
-      .then((response) => response.alarms, () => undefined);
+    const alarms = await connection.call(MaintenanceMethod.alarm, {}).then(
+      (response) => response.alarms,
+      () => undefined,
+    );
     if (alarms === undefined) return { ...answer, health: false, error: 'Unable to fetch the alarm list' };
     const names = alarms.map(({ alarm = 0 }) => ['UNKNOWN', 'NOSPACE', 'CORRUPT'][alarm] ?? 'UNKNOWN');
     if (names.length === 0) return answer;

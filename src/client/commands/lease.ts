@@ -61,7 +61,8 @@ export function commands(host: ClientHost): Command[] {
       summary: 'renew a lease, again and again',
       operands: [LEASE_ID],
       options: KEEP_ALIVE_OPTIONS,
-      details: 'Goes on until the lease has ended or it is stopped.\n\nExample:\n  kedge lease keep-alive 694d8aee4a3c1d06',
+      details:
+        'Goes on until the lease has ended or it is stopped.\n\nExample:\n  kedge lease keep-alive 694d8aee4a3c1d06',
       run: keepAliveCommand,
     }),
   ];

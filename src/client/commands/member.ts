@@ -36,7 +36,11 @@ const ADD_OPTIONS = {
   }),
 } as const;
 
-const MEMBER_ID = { name: 'memberID', help: 'its id in hexadecimal, as "kedge member list" prints it', required: true } as const;
+const MEMBER_ID = {
+  name: 'memberID',
+  help: 'its id in hexadecimal, as "kedge member list" prints it',
+  required: true,
+} as const;
 const NOTE = 'Of clusters of etcd: a kedge refuses to have members added, as its own documentation says.';
 
 /** `kedge member …`: etcdctl's. */

@@ -71,7 +71,7 @@ export async function putRequest(
   }
   return {
     key: bytesOfText(key),
-    value: options.ignoreValue ? NO_BYTES : await valueOf(value, readValue),
+    value: options.ignoreValue ? NO_BYTES : await valueBytes(value, readValue),
     lease: leaseOf(options.lease),
     prev_kv: options.prevKv,
     ignore_value: options.ignoreValue,
@@ -82,7 +82,7 @@ export async function putRequest(
 const NO_BYTES = new Uint8Array(0);
 const NEEDS_VALUE = 'put command needs 1 argument and input from stdin or 2 arguments';
 
-async function valueOf(value: string | undefined, readValue: () => Promise<Uint8Array>): Promise<Uint8Array> {
+async function valueBytes(value: string | undefined, readValue: () => Promise<Uint8Array>): Promise<Uint8Array> {
   if (value !== undefined) return bytesOfText(value);
   const read = await readValue();
   if (read.length === 0) throw badArguments(NEEDS_VALUE);

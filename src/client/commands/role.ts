@@ -60,7 +60,12 @@ export function commands(host: ClientHost): Command[] {
       summary: 'allow a role to read or write keys',
       operands: [
         ROLE,
-        { name: 'permission type', help: 'read, write or readwrite', required: true, choices: ['read', 'write', 'readwrite'] },
+        {
+          name: 'permission type',
+          help: 'read, write or readwrite',
+          required: true,
+          choices: ['read', 'write', 'readwrite'],
+        },
         KEY,
         END,
       ],
@@ -110,9 +115,7 @@ async function list(call: ClientCall): Promise<void> {
 async function grant(call: ClientCall<typeof RANGE_OPTIONS>): Promise<void> {
   const [name, type, ...keys] = call.operands;
   if (name === undefined || type === undefined || keys.length === 0) {
-    throw badArguments(
-      'role grant command requires role name, permission type, and key [endkey] as its argument',
-    );
+    throw badArguments('role grant command requires role name, permission type, and key [endkey] as its argument');
   }
   const permType = messages.PermissionType.values.indexOf(type.toUpperCase());
   if (permType < 0) throw badArguments(`invalid permission type: ${type}`);

@@ -35,7 +35,10 @@ async function save(call: ClientCall): Promise<void> {
   if (path === undefined || operands.length !== 1) throw badArguments('snapshot save expects one argument');
   if (options.endpoints.length !== 1) {
     const listed = options.endpoints.join(' ');
-    throw new ExitError(ClientExit.interrupted, `snapshot must be requested to one selected node, not multiple [${listed}]`);
+    throw new ExitError(
+      ClientExit.interrupted,
+      `snapshot must be requested to one selected node, not multiple [${listed}]`,
+    );
   }
   const timeoutMs = written.has('command-timeout') ? options.commandTimeout : Number.POSITIVE_INFINITY;
   const connection = await call.connect();

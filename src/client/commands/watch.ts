@@ -92,7 +92,8 @@ async function watch(call: ClientCall<typeof WATCH_OPTIONS>): Promise<number> {
 
 function environmentRange({ environment }: ClientHost): readonly string[] {
   const of = (name: string) =>
-    CLIENT_ENVIRONMENT_PREFIXES.map((prefix) => environment[`${prefix}_${name}`] ?? '').find((value) => value !== '') ?? '';
+    CLIENT_ENVIRONMENT_PREFIXES.map((prefix) => environment[`${prefix}_${name}`] ?? '').find((value) => value !== '') ??
+    '';
   const [key, end] = [of('WATCH_KEY'), of('WATCH_RANGE_END')];
   if (key === '' && end !== '') {
     throw badArguments(`ETCDCTL_WATCH_KEY is empty but got ETCDCTL_WATCH_RANGE_END=${goQuote(end)}`);

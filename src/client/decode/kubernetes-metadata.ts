@@ -1,4 +1,4 @@
-import { rawFields, type RawField } from './schemaless.ts';
+import { type RawField, rawFields } from './schemaless.ts';
 import { Branch, type Tree } from './tree.ts';
 
 /*

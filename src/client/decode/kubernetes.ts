@@ -18,7 +18,11 @@ const ENCRYPTED = Buffer.from('k8s:enc:');
 const METADATA = 1;
 
 /** A decoder of values; what it does not know it gives back as it is. */
-export function kubernetesDecoder({ colours }: { readonly colours: boolean }): (value: Uint8Array) => string | Uint8Array {
+export function kubernetesDecoder({
+  colours,
+}: {
+  readonly colours: boolean;
+}): (value: Uint8Array) => string | Uint8Array {
   const paint = colours ? COLOURED : PLAIN;
   return (value) => {
     if (startsWith(value, MAGIC)) return enveloped(value.subarray(MAGIC.length), paint) ?? value;
@@ -44,7 +48,8 @@ function enveloped(bytes: Uint8Array, paint: Paint): string | undefined {
       else if (number === 4) contentType = Buffer.from(value).toString();
     }
     // Unknown can hold JSON, too.
-    if (contentType.includes('json')) return prettyJson(Buffer.from(raw).toString(), paint) ?? Buffer.from(raw).toString();
+    if (contentType.includes('json'))
+      return prettyJson(Buffer.from(raw).toString(), paint) ?? Buffer.from(raw).toString();
     return treeText(new Branch([...parts, ...object(raw)]), paint);
   } catch (error) {
     if (error instanceof ProtobufError) return undefined;

@@ -1,5 +1,5 @@
 import { ProtobufError, Reader, WireType } from '../../base/protobuf.ts';
-import { Branch, type Tree } from './tree.ts';
+import { Branch, hasControls, type Tree } from './tree.ts';
 
 /*
  * A protobuf message without its schema: names are the fields' numbers, values what they look like. Bytes are text,
@@ -80,7 +80,7 @@ export function guessed(bytes: Uint8Array, depth: number): Tree {
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     const text = utf8.decode(bytes);
-    return /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text) ? undefined : text;
+    return hasControls(text) ? undefined : text;
   } catch {
     // Not UTF-8: not text.
     return undefined;

@@ -32,7 +32,7 @@ function linesOf(tree: Tree, paint: Paint): string[] {
   if (tree instanceof Branch) {
     if (tree.parts.length === 0) return ['{}'];
     return tree.parts.flatMap(([name, value]) => {
-      const label = `${paint.name(plainOrQuoted(name))}:`;
+      const label = `${paint.name(nameText(name))}:`;
       const lines = linesOf(value, paint);
       if (isInline(value)) return [`${label} ${lines[0] ?? ''}`, ...lines.slice(1).map(indented)];
       return [label, ...lines.map(indented)];
@@ -48,7 +48,7 @@ function linesOf(tree: Tree, paint: Paint): string[] {
 function scalarLines(value: string | number | bigint | boolean, paint: Paint): string[] {
   if (typeof value !== 'string') return [paint.other(String(value))];
   // Text of several lines as a block; whatever else could not be read back as it is goes into quotes.
-  if (/^[^\0-\x08\x0b-\x1f\x7f\s][^\0-\x08\x0b-\x1f\x7f]*\n[^\0-\x08\x0b-\x1f\x7f]*$/.test(value)) {
+  if (value.includes('\n') && /^\S/.test(value) && !hasControls(value)) {
     const keepsEnd = value.endsWith('\n');
     const body = keepsEnd ? value.slice(0, -1) : value;
     return [keepsEnd ? '|' : '|-', ...body.split('\n').map((line) => paint.text(line))];
@@ -69,10 +69,23 @@ function indented(line: string): string {
   return `  ${line}`;
 }
 
+/** Control characters other than those that lay out text. */
+export function hasControls(text: string): boolean {
+  return /\p{Cc}/u.test(text.replace(/[\t\n\r]/g, ''));
+}
+
 /** Words that YAML would take for something else than text. */
-const NOT_TEXT = /^(?:true|false|null|yes|no|on|off|~|[-+]?[\d.][\d._eExXa-fA-F+-]*)$/i;
+const NOT_TEXT = /^(?:true|false|null|yes|no|on|off|~|[-+]?(?:\d[\d_]*)?\.?\d*(?:e[-+]?\d+)?|0x[\da-f]+|0o[0-7]+)$/i;
 
 function plainOrQuoted(text: string): string {
-  const isPlain = /^[\p{L}\p{N}_./][\p{L}\p{N}\p{M}_./:@=+,;()*%$! -]*$/u.test(text) && !/: |:$| $| #/.test(text);
-  return isPlain && !NOT_TEXT.test(text) ? text : JSON.stringify(text);
+  return isPlain(text) && !NOT_TEXT.test(text) ? text : JSON.stringify(text);
+}
+
+/** A name is never taken for a number. */
+function nameText(name: string): string {
+  return isPlain(name) ? name : JSON.stringify(name);
+}
+
+function isPlain(text: string): boolean {
+  return /^[\p{L}\p{N}_./][\p{L}\p{N}\p{M}_./:@=+,;()*%$! -]*$/u.test(text) && !/: |:$| $| #/.test(text);
 }

@@ -62,8 +62,7 @@ function runeBytes(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-const ESCAPE =
-  /^\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))/;
+const ESCAPE = /^\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2}))/;
 const UNNAMED: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
@@ -92,10 +91,10 @@ export function goUnquote(text: string): { readonly value: Uint8Array; readonly 
       at += rune.length;
       continue;
     }
-    const escape = ESCAPE.exec(text.slice(at, at + 10));
-    if (escape === null) return undefined;
-    parts.push(unescaped(escape));
-    at += escape[0].length;
+    const found = ESCAPE.exec(text.slice(at, at + 10));
+    if (found === null) return undefined;
+    parts.push(unescaped(found));
+    at += found[0].length;
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-import type { MessageType, Value } from '../../etcd/messages/schema.ts';
 import type { ResponseHeader } from '../../etcd/messages/kv-table.ts';
+import type { MessageType, Value } from '../../etcd/messages/schema.ts';
 import {
   AuthRoleGetResponse,
   AuthRoleListResponse,

@@ -1,10 +1,10 @@
 import {
+  type Member,
   MemberAddResponse,
   MemberListResponse,
   MemberPromoteResponse,
   MemberRemoveResponse,
   MemberUpdateResponse,
-  type Member,
 } from '../../etcd/messages/cluster-table.ts';
 import type { ResponseHeader } from '../../etcd/messages/kv-table.ts';
 import type { MessageType, Value } from '../../etcd/messages/schema.ts';
@@ -79,7 +79,13 @@ function rowsOf(members: Members): string[][] {
   ]);
 }
 
-function memberFields({ ID = 0n, name = '', peerURLs = [], clientURLs = [], isLearner = false }: Members[number]): string {
+function memberFields({
+  ID = 0n,
+  name = '',
+  peerURLs = [],
+  clientURLs = [],
+  isLearner = false,
+}: Members[number]): string {
   return [
     fieldLines({ ID, Name: goQuote(name) }),
     ...peerURLs.map((url) => fieldLines({ PeerURL: goQuote(url) })),
