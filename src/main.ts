@@ -3,7 +3,6 @@
  * client's, the others are ctl's.
  */
 
-import { systemRandom } from './base/chance.ts';
 import { systemClock } from './base/clock.ts';
 import { type Command, ExitCode } from './base/command.ts';
 import { allClientCommands, clientCommandsNamed } from './client/groups.ts';
@@ -15,7 +14,6 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const clientHost: ClientHost = {
   clock: systemClock,
-  random: systemRandom,
   environment: process.env,
   // Opened only when something reads it: an open one keeps a pipe's writer waiting.
   get input() {

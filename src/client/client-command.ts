@@ -124,6 +124,9 @@ async function connect(
   change: ConnectionChange = {},
 ): Promise<Connection> {
   const options = { ...commandOptions, ...change.options };
+  if ((change.endpoints ?? options.endpoints).length === 0) {
+    throw new ExitError(ClientExit.badConnection, 'etcdclient: no available endpoints');
+  }
   const user = await userOf(host, options);
   // Only now, so that help and wrong operands cost no gRPC.
   const { Connection } = await import('./connection.ts');

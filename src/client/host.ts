@@ -1,10 +1,8 @@
-import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 
 /** What client commands need of the world; main hands it in. */
 export interface ClientHost {
   readonly clock: Clock;
-  readonly random: Random;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly input: ClientInput;
   /** To standard output, as it is. */

@@ -17,9 +17,9 @@ export async function keepAliveOnce(connection: Connection, id: bigint): Promise
   } catch (error) {
     throw rpcErrorOf(error);
   } finally {
-    stream.cancel();
-    // The cancellation that was asked for is no error.
+    // The cancellation that is asked for is no error.
     stream.on('error', () => undefined);
+    stream.cancel();
   }
   throw new RpcError(RpcCode.unavailable, 'the server ended the stream');
 }

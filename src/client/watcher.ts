@@ -63,6 +63,8 @@ export class Watcher {
 
   private async opened() {
     this.stream = await this.open();
+    // Whoever reads it is told of errors; after that nobody need be.
+    this.stream.on('error', () => undefined);
     this.stream.write({ create_request: { ...this.request, start_revision: this.nextRevision } });
     return this.stream;
   }

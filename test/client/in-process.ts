@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { systemRandom } from '../../src/base/chance.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { allClientCommands, clientCommandsNamed } from '../../src/client/groups.ts';
 import type { ClientHost } from '../../src/client/host.ts';
@@ -23,7 +22,6 @@ export async function runClient(
   let stderr = '';
   const host: ClientHost = {
     clock: systemClock,
-    random: systemRandom,
     environment,
     input: Readable.from([Buffer.from(input)], { objectMode: false }),
     out: (data) => void out.push(Buffer.from(data)),

@@ -37,10 +37,7 @@ describe('completion', () => {
     [['get', '--det'], ['']],
     [['get', '-w', 'j'], ['json']],
     [['get', '--write-out', '=', 'ta'], ['table']],
-    [
-      ['-w', 'json', 'comp'],
-      ['compaction', 'completion'],
-    ],
+    [['-w', 'json', 'compl'], ['completion']],
     [['--hex', '--endpoints', 'x', 'endpoint', 'st'], ['status']],
     [['get', '--cacert', 'a-f'], ['a-file.pem']],
     [['get', '--endpoints', 'a-f'], ['']],
