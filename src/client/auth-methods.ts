@@ -1,4 +1,4 @@
-import * as messages from './auth-messages.ts';
+import * as messages from '../etcd/messages/auth-table.ts';
 import { readMethod, writeMethod } from './method.ts';
 
 /** The methods of etcdserverpb.Auth. */

@@ -1,6 +1,6 @@
 import type { Command } from '../../base/command.ts';
 import { flag, option } from '../../base/options.ts';
-import * as messages from '../auth-messages.ts';
+import * as messages from '../../etcd/messages/auth-table.ts';
 import { AuthMethod } from '../auth-methods.ts';
 import { type ClientCall, clientCommand } from '../client-command.ts';
 import { badArguments } from '../exit-error.ts';

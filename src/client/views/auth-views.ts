@@ -1,5 +1,3 @@
-import type { ResponseHeader } from '../../etcd/messages/kv-table.ts';
-import type { MessageType, Value } from '../../etcd/messages/schema.ts';
 import {
   AuthRoleGetResponse,
   AuthRoleListResponse,
@@ -8,7 +6,9 @@ import {
   AuthUserListResponse,
   type Permission,
   PermissionType,
-} from '../auth-messages.ts';
+} from '../../etcd/messages/auth-table.ts';
+import type { ResponseHeader } from '../../etcd/messages/kv-table.ts';
+import type { MessageType, Value } from '../../etcd/messages/schema.ts';
 import { goQuote } from '../format/go-quote.ts';
 import { messageJson } from '../format/message-json.ts';
 import { prefixEnd } from '../key-range.ts';
