@@ -234,6 +234,45 @@ describe.skipIf(!hasPostgres())('a PostgreSQL that fails', () => {
     expect(await direct.changes(0, 1e6)).toEqual(batch.changes);
   }, 60_000);
 
+  it('is left by all connections when one of them has found another primary', async () => {
+    const server = await start();
+    const proxy = await TcpProxy.start(server.port);
+    closing.push(() => proxy.stop());
+    const database = server.freshDatabase();
+    await open(server.url(database));
+    // Two ways to the same primary, the second one closed at first.
+    const second = await TcpProxy.start(server.port);
+    closing.push(() => second.stop());
+    second.refuse(true);
+    const { log, cursor } = await open(`postgres://kedge@127.0.0.1:${proxy.port},127.0.0.1:${second.port}/${database}`);
+    second.refuse(false);
+    const one = await commit(log, cursor, 'one');
+    await log.head();
+    let hints = 0;
+    log.listen(() => {
+      hints += 1;
+    });
+    while (hints === 0) await pause(10);
+    // One appends, one reads, one listens.
+    expect(proxy.connections).toBe(3);
+    proxy.refuse(true);
+    proxy.cutUpAfter(1);
+    const batch = batchAt(one, [put(one.revision + 1, 0, 'k', 'two')]);
+    expect(await log.append(batch).then(({ kind }) => kind, codeOf)).toBe('ambiguous');
+    expect(await patient(() => log.settle(batch))).toBe(false);
+    await patient(() => log.append(batchAt(one, [])));
+    for (let i = 0; i < 500 && proxy.connections > 0; i++) await pause(10);
+    expect(proxy.connections).toBe(0);
+    hints = 0;
+    const { log: other, cursor: at } = await open(server.url(database));
+    let next = at;
+    for (let i = 0; i < 200 && hints === 0; i++) {
+      next = await commit(other, next, `${i}`);
+      await pause(20);
+    }
+    expect(hints).toBeGreaterThan(0);
+  }, 60_000);
+
   it('is not written to while only a standby is there', async () => {
     const primary = await start({ settings: { wal_level: 'replica', max_wal_senders: '4' } });
     const database = primary.freshDatabase();

@@ -38,6 +38,7 @@ const TIMELINE = {
 export class Connections {
   readonly pool: ConnectionPool<PgConnection>;
   #current: Host | undefined;
+  readonly #connections = new Set<PgConnection>();
   /** By system identifier, the newest that was ever seen. */
   readonly #timelines = new Map<string, number>();
   readonly #options: PostgresOptions;
@@ -97,6 +98,10 @@ export class Connections {
       this.#context.logger.warn('another database server is the primary now', { from, to: showHost(host) });
     }
     this.#current = host;
+    // Whoever still waits for the other one waits in vain, or is told what does not count any more.
+    for (const connection of [...this.#connections]) {
+      if (connection.host !== host) connection.destroy('another server is the primary now');
+    }
     this.#timelines.set(system, Math.max(timeline, this.#timelines.get(system) ?? 0));
   }
 
@@ -108,6 +113,8 @@ export class Connections {
       // Not every service that speaks PostgreSQL tells.
       const [told] = await connection.query(TIMELINE).catch(() => []);
       const [system = '', timeline] = told ?? [];
+      this.#connections.add(connection);
+      connection.onEnded = () => this.#connections.delete(connection);
       const found = { host, connection, system: system ?? '', timeline: Number(timeline ?? 0) };
       const newest = this.#timelines.get(found.system) ?? 0;
       if (found.timeline < newest) {
