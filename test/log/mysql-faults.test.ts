@@ -14,7 +14,7 @@ import { Random, seedOf } from '../support/random.ts';
  * what was answered `committed` or settled as committed, once each, and nothing that was refused or settled as lost.
  */
 
-const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&wait=500ms';
+const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms';
 const ROUNDS = Number(process.env['KEDGE_ROUNDS'] ?? 12);
 
 class Writer {

@@ -204,7 +204,8 @@ function loginError(error: unknown): Error {
   const { errno, sqlState, message } = error as { errno?: unknown; sqlState?: unknown; message: string };
   if (typeof errno === 'number' && typeof sqlState === 'string')
     return new ServerError(errno, message, { cause: error });
-  return new ConnectionLost(message, { cause: error });
+  const remedy = /does not support secure/.test(message) ? ': set TLS up on the server, or say tls=off' : '';
+  return new ConnectionLost(message + remedy, { cause: error });
 }
 
 async function passwordFrom({ passwordFile, shown }: MysqlOptions): Promise<string | undefined> {
