@@ -351,8 +351,11 @@ export class MysqlLog implements SharedLog {
     }
   }
 
+  /** Refused for good is only what was so at the start: a right that is taken away may be given back. */
   #rethrow(error: unknown): never {
-    throw translate(error, this.#options.shown);
+    const logError = translate(error, this.#options.shown);
+    if (logError.code === 'refused') throw new LogError('unavailable', logError.message, { cause: error });
+    throw logError;
   }
 
   async #track<T>(task: () => Promise<T>): Promise<T> {

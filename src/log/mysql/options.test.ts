@@ -4,7 +4,9 @@ import { parseMysqlUrl } from './options.ts';
 describe('a URL of MariaDB or MySQL', () => {
   it('names hosts, user, password, database and parameters', () => {
     expect(
-      parseMysqlUrl('mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?pool_max=4&pool_wait=2s&statement_timeout=20s'),
+      parseMysqlUrl(
+        'mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?tls=verify-ca&pool_max=4&pool_wait=2s&statement_timeout=20s',
+      ),
     ).toMatchObject({
       shown: expect.not.stringContaining('p%40ss'),
       user: 'me',
@@ -15,7 +17,7 @@ describe('a URL of MariaDB or MySQL', () => {
         { host: 'two', port: 3307 },
         { host: '::1', port: 3308 },
       ],
-      tls: 'verify-identity',
+      tls: 'verify-ca',
       connectionsMax: 4,
       waitMs: 2_000,
       statementTimeoutMs: 20_000,
