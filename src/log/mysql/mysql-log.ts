@@ -99,6 +99,7 @@ export class MysqlLog implements SharedLog {
     try {
       await this.#connector.createDatabase();
       await this.#others.use((connection) => prepareSchema(connection, this.#options.shown, this.#context.clock));
+      for (const warning of this.#connector.facts?.warnings ?? []) this.#context.logger.warn(warning);
       return await this.#begin();
     } catch (error) {
       await this.close();
