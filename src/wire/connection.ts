@@ -31,6 +31,7 @@ import { Output } from './output.ts';
 import { Sender } from './sender.ts';
 import type { WireStats } from './stats.ts';
 import { StreamTable } from './stream-table.ts';
+import { verifiedCommonName } from './tls-peer.ts';
 import type { WireHost } from './wire-host.ts';
 
 /** After GOAWAY the peer gets this long to read it. */
@@ -46,6 +47,8 @@ export class Connection implements FrameSink {
   readonly stats: WireStats;
   readonly wheel: DeadlineWheel;
   readonly peer: string;
+  /** Of the client's verified certificate. */
+  readonly commonName: string | undefined;
   readonly sender: Sender;
   readonly streams: StreamTable;
   /** Monotonic, as of the last event. */
@@ -76,6 +79,7 @@ export class Connection implements FrameSink {
     this.stats = host.stats;
     this.wheel = host.wheel;
     this.peer = peer;
+    this.commonName = verifiedCommonName(socket);
     this.nowMs = host.clock.monotonicMs();
     this.#startedMs = this.nowMs;
     this.#readMs = this.nowMs;
