@@ -3,10 +3,12 @@ import type { Gauge } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method, ServiceTable } from '../wire/grpc.ts';
 import { clusterService } from './cluster.ts';
+import { electionService } from './election.ts';
 import { HeaderCodec } from './header.ts';
 import type { HealthService } from './health.ts';
 import { kvService } from './kv.ts';
 import { leaseService } from './lease.ts';
+import { lockService } from './lock.ts';
 import { maintenanceService } from './maintenance.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { watchService } from './watch.ts';
@@ -41,7 +43,7 @@ export interface EtcdServicesOptions {
 }
 
 /**
- * The etcd API as one table for the wire. A path that is not in it (Auth, Lock, Election for now) is answered there:
+ * The etcd API as one table for the wire. A path that is not in it (Auth for now) is answered there:
  * Unimplemented, "unknown service …", as grpc-go does.
  */
 export function etcdServices(options: EtcdServicesOptions): ServiceTable {
@@ -69,5 +71,11 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
     ...maintenanceService({ store, header, quotaBytes: options.quotaBytes }),
     ...options.health.methods(openStreams),
   ];
-  return new Map(methods);
+  const table = new Map(methods);
+  // Recipes on the methods above: whatever checks calls is to stand around those, and so checks these too.
+  const lookup = (path: string): Method | undefined => table.get(path);
+  for (const [path, method] of [...lockService(lookup), ...electionService(lookup, openStreams)]) {
+    table.set(path, method);
+  }
+  return table;
 }
