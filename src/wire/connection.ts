@@ -10,6 +10,7 @@
  */
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
@@ -29,9 +30,9 @@ import { Keepalive } from './keepalive.ts';
 import type { WireLimits } from './limits.ts';
 import { Output } from './output.ts';
 import { Sender } from './sender.ts';
+import { verifiedCommonName } from './socket-peer.ts';
 import type { WireStats } from './stats.ts';
 import { StreamTable } from './stream-table.ts';
-import { verifiedCommonName } from './tls-peer.ts';
 import type { WireHost } from './wire-host.ts';
 
 /** After GOAWAY the peer gets this long to read it. */
@@ -49,6 +50,7 @@ export class Connection implements FrameSink {
   readonly peer: string;
   /** Of the client's verified certificate. */
   readonly commonName: string | undefined;
+  readonly encrypted: boolean;
   readonly sender: Sender;
   readonly streams: StreamTable;
   /** Monotonic, as of the last event. */
@@ -80,6 +82,7 @@ export class Connection implements FrameSink {
     this.wheel = host.wheel;
     this.peer = peer;
     this.commonName = verifiedCommonName(socket);
+    this.encrypted = socket instanceof TLSSocket;
     this.nowMs = host.clock.monotonicMs();
     this.#startedMs = this.nowMs;
     this.#readMs = this.nowMs;

@@ -20,11 +20,12 @@ import { Connection } from './connection.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import { PREFACE } from './frames.ts';
 import type { ServiceTable } from './grpc.ts';
-import type { HttpHandler } from './http.ts';
+import type { HttpHandler, HttpStreams } from './http.ts';
 import { Http1 } from './http1.ts';
 import type { WireLimits } from './limits.ts';
 import type { MethodEntry } from './method-entry.ts';
 import { Flusher, SlabPool } from './output.ts';
+import { peerOf } from './socket-peer.ts';
 import { MethodStats, type WireStats } from './stats.ts';
 import type { WireHost } from './wire-host.ts';
 
@@ -35,6 +36,8 @@ const BACKLOG = 4096;
 export interface WireServerOptions {
   readonly services: ServiceTable;
   readonly http: HttpHandler;
+  /** Default: no request is a stream. */
+  readonly httpStreams?: HttpStreams;
   readonly limits: WireLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -70,6 +73,7 @@ export class WireServer {
       serviceNames.add(path.slice(1, path.lastIndexOf('/')));
     }
     const onHandlerError = options.onHandlerError.bind(options);
+    const httpStreams = options.httpStreams ?? (() => undefined);
     this.#host = {
       limits,
       clock,
@@ -78,13 +82,14 @@ export class WireServer {
       methods,
       serviceNames,
       http,
+      httpStreams,
       onHandlerError,
       wheel: new DeadlineWheel(clock),
       pool: new SlabPool(),
       flusher: new Flusher(),
       onClosed: (connection) => this.#connections.delete(connection),
     };
-    this.#http1 = new Http1(http, limits, onHandlerError);
+    this.#http1 = new Http1({ http, httpStreams, limits, clock, onHandlerError });
   }
 
   /** Resolves with the bound address (`port` 0: any free port), or the path. Rejects as `net.Server.listen` fails. */
@@ -192,7 +197,7 @@ export class WireServer {
       socket.off('error', onError);
       this.#sockets.set(socket, undefined);
       if (isHttp2) this.#startHttp2(socket, path, seen.subarray(PREFACE.length));
-      else this.#startHttp1(socket, seen);
+      else this.#startHttp1(socket, path, seen);
     };
     socket.on('data', onData);
     socket.on('end', onEnd);
@@ -200,17 +205,16 @@ export class WireServer {
   }
 
   #startHttp2(socket: Socket, path: string, rest: Buffer): void {
-    const peer = socket.remoteAddress === undefined ? path : `${socket.remoteAddress}:${socket.remotePort}`;
-    const connection = new Connection(socket, peer, this.#host);
+    const connection = new Connection(socket, peerOf(socket, path), this.#host);
     this.#connections.add(connection);
     connection.start(rest);
     if (this.#isClosing) connection.drain();
   }
 
-  #startHttp1(socket: Socket, seen: Buffer): void {
+  #startHttp1(socket: Socket, path: string, seen: Buffer): void {
     socket.pause();
     socket.unshift(seen);
-    this.#http1.accept(socket);
+    this.#http1.accept(socket, path);
     socket.resume();
   }
 
