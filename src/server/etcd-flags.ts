@@ -39,7 +39,6 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   ['every answer waits for the disk; see --store']: ['unsafe-no-fsync'],
   [NOT_KEPT]: [
     'enable-pprof',
-    'enable-grpc-gateway',
     'enable-log-rotation',
     'enable-distributed-tracing',
     'experimental-enable-distributed-tracing',
@@ -117,8 +116,6 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'experimental-compaction-sleep-interval',
   ],
   [NOT_KEPT]: [
-    'cors',
-    'host-whitelist',
     'metrics',
     'logger',
     'log-package-levels',

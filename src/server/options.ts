@@ -20,6 +20,7 @@ const WHERE = 'Where it listens';
 const STORE = 'Where the data is';
 const HISTORY = 'How much history is kept';
 const REQUESTS = 'What a request may ask';
+const GATEWAY = 'HTTP and JSON';
 const CONNECTIONS = 'Connections';
 const LOGS = 'Logs';
 const LIFE = 'Start and stop';
@@ -105,6 +106,25 @@ export const SERVE_OPTIONS = {
     default: LIMITS.compactBatchRows,
     group: HISTORY,
     help: "kine's name: the most superseded rows that one step of a compaction takes away",
+  }),
+
+  enableGrpcGateway: option(flag, {
+    flag: 'enable-grpc-gateway',
+    default: true,
+    group: GATEWAY,
+    help: 'answer gRPC in JSON under /v3/',
+  }),
+  cors: option(list(text('origin')), {
+    flag: 'cors',
+    default: ['*'],
+    group: GATEWAY,
+    help: 'origins whose web pages may read answers',
+  }),
+  hostWhitelist: option(list(text('name')), {
+    flag: 'host-whitelist',
+    default: ['*'],
+    group: GATEWAY,
+    help: 'host names under which plain-text HTTP clients may address this server',
   }),
 
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {

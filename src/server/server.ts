@@ -1,4 +1,5 @@
 import { adminHandler } from '../admin/admin.ts';
+import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { Health } from '../admin/health.ts';
 import { Metrics } from '../admin/metrics.ts';
@@ -7,6 +8,7 @@ import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.t
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { Gateway } from '../etcd/gateway/gateway.ts';
 import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
 import { etcdServices } from '../etcd/services.ts';
@@ -94,9 +96,11 @@ export class Server {
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
     const stats = new WireStats(services);
-    const http = this.#adminHandler(store, database, stats, quotaBytes);
+    const admin = this.#adminHandler(store, database, stats, quotaBytes);
+    const { cors, hostWhitelist } = options;
 
-    const clients = this.#wireServer(services, http, stats);
+    const gateway = options.enableGrpcGateway ? this.#gateway(services) : undefined;
+    const clients = this.#wireServer(services, front({ admin, gateway, cors, hostWhitelist }), stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
     this.#stops.push(() => {
       health.setServing(false);
@@ -104,7 +108,8 @@ export class Server {
     });
     const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls');
     if (options.listenMetricsUrls.length > 0) {
-      const probes = this.#wireServer(new Map(), http, new WireStats(new Map()));
+      const onlyAdmin = front({ admin, gateway: undefined, cors, hostWhitelist });
+      const probes = this.#wireServer(new Map(), onlyAdmin, new WireStats(new Map()));
       await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls');
     }
     const { revision, keys, totalBytes } = await store.status();
@@ -179,11 +184,24 @@ export class Server {
     return bound;
   }
 
-  #wireServer(services: ServiceTable, http: HttpHandler, stats: WireStats): WireServer {
+  #gateway(services: ServiceTable): Gateway {
+    const { options, clock } = this.#context;
+    const { requestBytesMax, httpBodyBytesMax } = wireLimits(options);
+    return new Gateway({
+      lookup: (path) => services.get(path),
+      clock,
+      requestBytesMax,
+      jsonBytesMax: httpBodyBytesMax,
+      onDefect: (path, error) => this.#context.onDefect(path, error),
+    });
+  }
+
+  #wireServer(services: ServiceTable, { http, httpStreams }: Front, stats: WireStats): WireServer {
     const { options, clock, logger } = this.#context;
     const server = new WireServer({
       services,
       http,
+      httpStreams,
       limits: wireLimits(options),
       clock,
       logger,

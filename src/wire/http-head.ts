@@ -4,12 +4,21 @@ import type { RequestHead } from './request-head.ts';
 
 /** The head of a plain HTTP request that came over HTTP/2. */
 export function httpHeadOf(
-  { method, path, metadata }: RequestHead,
+  { method, path, authority, metadata }: RequestHead,
   connection: Connection,
   signal: AbortSignal,
 ): HttpHead {
   const { peer, commonName, encrypted } = connection;
-  return { method, ...pathAndQuery(path), headers: metadata, peer, commonName, encrypted, signal };
+  return {
+    method,
+    ...pathAndQuery(path),
+    authority: authority === '' ? metadata.get('host') : authority,
+    headers: metadata,
+    peer,
+    commonName,
+    encrypted,
+    signal,
+  };
 }
 
 /** A request's target, taken apart. */

@@ -4,6 +4,8 @@ export interface HttpHead {
   /** Path without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** The host that the client addressed, with its port. */
+  readonly authority: string | undefined;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   /** `address:port` or the socket's path. */

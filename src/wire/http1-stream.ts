@@ -10,6 +10,8 @@ export function openHttp1Stream(
 ): void {
   let handler: HttpStreamHandler | undefined;
   let isOver = false;
+  /** The handler's promise to take the piece before; the end of a paused request is told all the same. */
+  let taken: Promise<void> | undefined;
   const guarded = (act: () => void): void => {
     try {
       act();
@@ -47,8 +49,15 @@ export function openHttp1Stream(
       const busy = handler?.onData(piece);
       if (busy === undefined) return;
       request.pause();
-      busy.then(() => request.resume(), onError);
+      taken = busy.then(() => {
+        taken = undefined;
+        request.resume();
+      }, onError);
     }),
   );
-  request.on('end', () => guarded(() => handler?.onEnd()));
+  const onEnd = (): void => guarded(() => handler?.onEnd());
+  request.on('end', () => {
+    if (taken === undefined) onEnd();
+    else void taken.then(onEnd);
+  });
 }

@@ -76,6 +76,7 @@ export class Http1 {
     return {
       method: request.method ?? 'GET',
       ...pathAndQuery(request.url ?? '/'),
+      authority: headers.get('host'),
       headers,
       peer: peerOf(socket, this.#paths.get(socket) ?? ''),
       encrypted: socket instanceof TLSSocket,
