@@ -4,6 +4,7 @@
 
 import { systemClock } from './base/clock.ts';
 import { type Command, ExitCode } from './base/command.ts';
+import { certsCommand } from './ctl/certs.ts';
 import { runCommandLine } from './ctl/command-line.ts';
 import { completionCommand } from './ctl/completion.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
@@ -16,6 +17,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const commands: Command[] = [
   serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
   snapshotRestoreCommand(print),
+  certsCommand(systemClock, print),
   versionCommand(ETCD_VERSION, print),
   completionCommand(() => commands, print),
 ];

@@ -22,7 +22,7 @@ const ROOMS: Readonly<
   log: { rooms: ['mvcc', 'base'], npm: ['better-sqlite3', 'pg', 'mysql2', 'cockatiel'], node: 'any' },
   etcd: { rooms: ['wire', 'mvcc', 'base'], npm: [], node: ['node:crypto'] },
   admin: { rooms: ['wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
-  server: { rooms: ['admin', 'etcd', 'wire', 'log', 'mvcc', 'base'], npm: ['pino'], node: 'any' },
+  server: { rooms: ['admin', 'etcd', 'wire', 'log', 'mvcc', 'base'], npm: ['pino', '@peculiar/x509'], node: 'any' },
   ctl: { rooms: ['server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
   'main.ts': { rooms: ['server', 'ctl', 'etcd', 'base'], npm: [], node: 'any' },
 };

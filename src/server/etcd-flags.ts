@@ -115,6 +115,7 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'compaction-sleep-interval',
     'experimental-compaction-sleep-interval',
   ],
+  ['the gateway calls nobody over the network']: ['client-cert-file', 'client-key-file'],
   [NOT_KEPT]: [
     'metrics',
     'logger',
@@ -139,27 +140,7 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const NO_TLS = 'kedge does not speak TLS yet; listen on loopback, or leave TLS to a proxy';
-
-/** Ignoring one of these would leave open what its user wants shut: refused rather than accepted. */
-const REFUSED: readonly InertFlag[] = [
-  ...['client-cert-auth', 'auto-tls'].map((flag) => ({ flag, isSwitch: true, reason: NO_TLS, refused: true })),
-  ...[
-    'cert-file',
-    'key-file',
-    'trusted-ca-file',
-    'client-crl-file',
-    'client-cert-file',
-    'client-key-file',
-    'client-cert-allowed-hostname',
-    'cipher-suites',
-    'tls-min-version',
-    'tls-max-version',
-    'self-signed-cert-validity',
-  ].map((flag) => ({ flag, isSwitch: false, reason: NO_TLS, refused: true })),
-];
-
-export const ETCD_FLAGS: readonly InertFlag[] = [...inert(SWITCHES, true), ...inert(WITH_VALUE, false), ...REFUSED];
+export const ETCD_FLAGS: readonly InertFlag[] = [...inert(SWITCHES, true), ...inert(WITH_VALUE, false)];
 
 function inert(table: Readonly<Record<string, readonly string[]>>, isSwitch: boolean): InertFlag[] {
   return Object.entries(table).flatMap(([reason, flags]) =>

@@ -15,6 +15,7 @@ import { parseRetention, type Retention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
+import { checkTlsOptions, TLS_OPTIONS } from './tls-options.ts';
 
 const WHERE = 'Where it listens';
 const STORE = 'Where the data is';
@@ -37,7 +38,7 @@ export const SERVE_OPTIONS = {
     flag: 'listen-client-urls',
     default: [listenUrl.parse('http://127.0.0.1:2379')],
     group: WHERE,
-    help: 'where clients connect, gRPC and HTTP alike; also unix:///path/to/socket',
+    help: 'where clients connect, gRPC and HTTP alike: http://, https://, unix:///path/to/socket, unixs://',
   }),
   advertiseClientUrls: option(list(text('url')), {
     flag: 'advertise-client-urls',
@@ -59,6 +60,8 @@ export const SERVE_OPTIONS = {
     group: WHERE,
     help: "this member's name in member lists",
   }),
+
+  ...TLS_OPTIONS,
 
   ...STORE_LOCATION,
   quotaBackendBytes: option(quota, {
@@ -216,6 +219,7 @@ export type ServeOptions = OptionValues<typeof SERVE_OPTIONS>;
 /** What no single option can see. Throws UsageError. */
 export function checkServeOptions(options: ServeOptions): void {
   if (options.listenClientUrls.length === 0) throw new UsageError('--listen-client-urls: at least one URL is needed');
+  checkTlsOptions(options, options.listenClientUrls, options.listenMetricsUrls);
   retentionOf(options);
 }
 

@@ -21,6 +21,7 @@ import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { autoTls } from './auto-tls.ts';
 import { databaseFamilies } from './database-families.ts';
 import { LIMITS } from './limits.ts';
 import { listenAt } from './listen.ts';
@@ -29,6 +30,7 @@ import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
 import { storeUrlOf } from './store-location.ts';
+import { TlsFiles } from './tls-files.ts';
 import { wireLimits } from './wire-limits.ts';
 
 /**
@@ -106,11 +108,12 @@ export class Server {
       health.setServing(false);
       openStreams.endAll();
     });
-    const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls');
+    const tls = await this.#tlsFiles();
+    const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls', tls);
     if (options.listenMetricsUrls.length > 0) {
       const onlyAdmin = front({ admin, gateway: undefined, cors, hostWhitelist });
       const probes = this.#wireServer(new Map(), onlyAdmin, new WireStats(new Map()));
-      await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls');
+      await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls', tls);
     }
     const { revision, keys, totalBytes } = await store.status();
     return { listening: bound, store: shownStoreUrl(storeUrl), revision, keys, totalBytes };
@@ -170,18 +173,33 @@ export class Server {
     return adminHandler({ health, metrics, etcdVersion: ETCD_VERSION, clusterVersion: CLUSTER_VERSION });
   }
 
-  async #listen(server: WireServer, urls: readonly ListenUrl[], flag: string): Promise<string[]> {
+  async #listen(
+    server: WireServer,
+    urls: readonly ListenUrl[],
+    flag: string,
+    tls: TlsFiles | undefined,
+  ): Promise<string[]> {
     const { logger } = this.#context;
     const bound: string[] = [];
     for (const url of urls) {
-      const at = await listenAt(server, url, flag);
+      const at = await listenAt(server, url, flag, tls);
       bound.push(formatListenUrl(at));
-      if (isLoopback(at)) continue;
+      if (at.tls || isLoopback(at) || flag !== 'listen-client-urls') continue;
       logger.warn('plain text beyond this machine: whoever reaches this address may read and change everything', {
         url: formatListenUrl(at),
       });
     }
     return bound;
+  }
+
+  /** undefined: nobody asks for TLS. */
+  async #tlsFiles(): Promise<TlsFiles | undefined> {
+    const { options, clock, logger } = this.#context;
+    const urls = [...options.listenClientUrls, ...options.listenMetricsUrls];
+    if (!urls.some(({ tls }) => tls)) return undefined;
+    if (options.certFile !== '' || !options.autoTls) return new TlsFiles(options, logger);
+    const { dataDir, selfSignedCertValidity: years } = options;
+    return new TlsFiles({ ...options, ...(await autoTls({ dataDir, years, urls, clock, logger })) }, logger);
   }
 
   #gateway(services: ServiceTable): Gateway {

@@ -13,7 +13,7 @@
  */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Connection } from './connection.ts';
@@ -27,6 +27,7 @@ import type { MethodEntry } from './method-entry.ts';
 import { Flusher, SlabPool } from './output.ts';
 import { peerOf } from './socket-peer.ts';
 import { MethodStats, type WireStats } from './stats.ts';
+import { type TlsHooks, type TlsListener, tlsListener } from './tls-listener.ts';
 import type { WireHost } from './wire-host.ts';
 
 const SWEEP_MS = 1000;
@@ -47,15 +48,17 @@ export interface WireServerOptions {
 }
 
 /** Where to listen. `tls`: certificates and the like, for node:tls; ALPN is set here. */
-export type ListenOptions =
-  | { readonly host: string; readonly port: number; readonly tls?: TlsOptions }
-  | { readonly path: string; readonly tls?: TlsOptions };
+export type ListenOptions = ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+  readonly tls?: TlsOptions;
+  readonly tlsHooks?: TlsHooks;
+};
 
 /** May listen at several places. Not to be used again after drain or close. */
 export class WireServer {
   readonly #host: WireHost;
   readonly #http1: Http1;
   readonly #listeners: Server[] = [];
+  readonly #tlsListeners: TlsListener[] = [];
   readonly #connections = new Set<Connection>();
   /** Every socket not yet closed, with the time by which its preface is due (undefined: it was recognised). */
   readonly #sockets = new Map<Socket, number | undefined>();
@@ -101,13 +104,18 @@ export class WireServer {
     if (options.tls === undefined) {
       listener = createServer(socketOptions, onSocket);
     } else {
-      const tls = { ...options.tls, ...socketOptions, ALPNProtocols: ['h2', 'http/1.1'] };
-      listener = createTlsServer({ ...tls, handshakeTimeout: this.#host.limits.prefaceTimeoutMs });
-      listener.on('secureConnection', onSocket);
-      listener.on('tlsClientError', (error, socket) => {
-        this.#host.logger.debug('tls handshake failed', { reason: error.message });
-        socket.destroy();
+      const { limits, logger, stats } = this.#host;
+      const tls = tlsListener({
+        tls: options.tls,
+        hooks: options.tlsHooks ?? {},
+        handshakeTimeoutMs: limits.prefaceTimeoutMs,
+        connectionsMax: limits.connectionsMax,
+        logger,
+        onSocket,
+        onRefused: () => void stats.connectionsFaulted.value++,
       });
+      this.#tlsListeners.push(tls);
+      listener = tls.server;
     }
     this.#listeners.push(listener);
     return new Promise((resolve, reject) => {
@@ -153,6 +161,7 @@ export class WireServer {
     this.#sweeper?.cancel();
     this.#sweeper = undefined;
     this.#http1.close();
+    for (const listener of this.#tlsListeners) listener.destroyHandshakes();
     const closed = [...this.#sockets.keys()].map((socket) => {
       const done = new Promise((resolve) => socket.once('close', resolve));
       socket.destroy();
