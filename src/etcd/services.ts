@@ -11,6 +11,7 @@ import { leaseService } from './lease.ts';
 import { lockService } from './lock.ts';
 import { maintenanceService } from './maintenance.ts';
 import type { OpenStreams } from './open-streams.ts';
+import { reflectionService } from './reflection.ts';
 import { watchService } from './watch.ts';
 
 /** Everything that the API needs to know; every number comes in here. */
@@ -74,8 +75,8 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
   const table = new Map(methods);
   // Recipes on the methods above: whatever checks calls is to stand around those, and so checks these too.
   const lookup = (path: string): Method | undefined => table.get(path);
-  for (const [path, method] of [...lockService(lookup), ...electionService(lookup, openStreams)]) {
-    table.set(path, method);
-  }
+  const recipes = [...lockService(lookup), ...electionService(lookup, openStreams)];
+  for (const [path, method] of [...recipes, ...reflectionService(lookup, openStreams)]) table.set(path, method);
+  options.health.setServices(new Set([...table.keys()].map((path) => path.slice(1, path.lastIndexOf('/')))));
   return table;
 }
