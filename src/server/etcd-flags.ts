@@ -123,8 +123,6 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'log-rotation-config-json',
     'warning-apply-duration',
     'experimental-warning-apply-duration',
-    'warning-unary-request-duration',
-    'experimental-warning-unary-request-duration',
     'distributed-tracing-address',
     'experimental-distributed-tracing-address',
     'distributed-tracing-service-name',

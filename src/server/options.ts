@@ -150,6 +150,21 @@ export const SERVE_OPTIONS = {
     help: 'how often an idle watch that asked for it is told the revision',
   }),
 
+  clientRequestsPerSecond: option(integer(0, LIMITS.clientRequestsPerSecondMax), {
+    flag: 'client-requests-per-second',
+    default: 0,
+    defaultText: '0: no limit',
+    group: REQUESTS,
+    help: 'how many requests one client (its certificate, else its address) may send a second; twice that after a pause',
+  }),
+  clientRequestsInFlight: option(integer(0, LIMITS.clientInFlightMax), {
+    flag: 'client-requests-in-flight',
+    default: 0,
+    defaultText: '0: no limit',
+    group: REQUESTS,
+    help: 'how many requests of one client may be under way, streams apart',
+  }),
+
   maxConcurrentStreams: option(integer(1, 2 ** 32 - 1), {
     flag: 'max-concurrent-streams',
     default: LIMITS.streams,
@@ -192,6 +207,21 @@ export const SERVE_OPTIONS = {
     default: 'console',
     group: LOGS,
     help: 'for people, or one JSON object a line',
+  }),
+  auditLog: option(text('path'), {
+    flag: 'audit-log',
+    default: '',
+    defaultText: 'none',
+    group: LOGS,
+    help: 'a file for who asked what, one JSON object a line: keys, never values',
+  }),
+  slowRequest: option(duration(), {
+    flag: 'slow-request',
+    aliases: ['warning-unary-request-duration', 'experimental-warning-unary-request-duration'],
+    default: 0,
+    defaultText: '0: never',
+    group: LOGS,
+    help: 'requests that take this long are logged, with where their time went',
   }),
   logOutputs: option(list(text('output')), {
     flag: 'log-outputs',

@@ -1,6 +1,7 @@
 import { adminHandler } from '../admin/admin.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
+import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
 import { Health } from '../admin/health.ts';
 import { Metrics } from '../admin/metrics.ts';
 import { serverFamilies } from '../admin/server-families.ts';
@@ -8,6 +9,8 @@ import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.t
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { guarded } from '../etcd/call-guard.ts';
+import { ClientLimits } from '../etcd/client-limits.ts';
 import { Gateway } from '../etcd/gateway/gateway.ts';
 import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
@@ -20,6 +23,7 @@ import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
+import { AuditLog } from './audit-log.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { autoTls } from './auto-tls.ts';
 import { databaseFamilies } from './database-families.ts';
@@ -29,6 +33,7 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { SlowRequests } from './slow-requests.ts';
 import { storeUrlOf } from './store-location.ts';
 import { TlsFiles } from './tls-files.ts';
 import { wireLimits } from './wire-limits.ts';
@@ -46,6 +51,7 @@ import { wireLimits } from './wire-limits.ts';
 export class Server {
   readonly #context: ServerContext;
   #stopping: Promise<void> | undefined;
+  #guardCells: GuardCells = { auditDropped: () => 0, requestsLimited: () => 0 };
   readonly #stops: (() => Promise<void> | void)[] = [];
 
   constructor(context: ServerContext) {
@@ -81,7 +87,7 @@ export class Server {
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
-    const services = etcdServices({
+    const api = etcdServices({
       store,
       clock,
       random,
@@ -97,6 +103,7 @@ export class Server {
       peerUrls: [PEER_URL],
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
+    const services = await this.#guarded(api);
     const stats = new WireStats(services);
     const admin = this.#adminHandler(store, database, stats, quotaBytes);
     const { cors, hostWhitelist } = options;
@@ -164,6 +171,7 @@ export class Server {
       ...grpcFamilies(wire),
       ...kedgeStoreFamilies(cells),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
+      ...guardFamilies(this.#guardCells),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
@@ -200,6 +208,25 @@ export class Server {
     if (options.certFile !== '' || !options.autoTls) return new TlsFiles(options, logger);
     const { dataDir, selfSignedCertValidity: years } = options;
     return new TlsFiles({ ...options, ...(await autoTls({ dataDir, years, urls, clock, logger })) }, logger);
+  }
+
+  /** Limits and logs around the API, as far as they are asked for. */
+  async #guarded(api: ServiceTable): Promise<ServiceTable> {
+    const { options, clock, logger } = this.#context;
+    const { clientRequestsPerSecond, clientRequestsInFlight, auditLog, slowRequest } = options;
+    const log = auditLog === '' ? undefined : await AuditLog.open(auditLog, clock, logger);
+    if (log !== undefined) this.#stops.push(() => log.close());
+    const isLimited = clientRequestsPerSecond > 0 || clientRequestsInFlight > 0;
+    const limits = isLimited
+      ? new ClientLimits({ requestsPerSecondMax: clientRequestsPerSecond, inFlightMax: clientRequestsInFlight, clock })
+      : undefined;
+    this.#guardCells = { auditDropped: () => log?.dropped ?? 0, requestsLimited: () => limits?.refused ?? 0 };
+    return guarded(api, {
+      clock,
+      limits,
+      audit: log && ((record) => log.write(record)),
+      slow: slowRequest > 0 ? new SlowRequests(slowRequest, clock, logger) : undefined,
+    });
   }
 
   #gateway(services: ServiceTable): Gateway {
