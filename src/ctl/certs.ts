@@ -87,6 +87,7 @@ async function makeCertificates(
   const authority = await folder.pair('ca', () =>
     makeAuthority('kedge CA', { fromMs, untilMs: fromMs + 10 * days * DAY_MS }),
   );
+  await checkAuthority(authority, join(dir, 'ca.key'));
   await folder.pair('server', () => makeServer(authority, hosts, validity));
   for (const client of clients) await folder.pair(client, () => makeClient(authority, client, validity));
 
@@ -102,6 +103,18 @@ use it:
   etcdctl --endpoints https://${urlHost(hosts[0] ?? 'localhost')}:2379 --cacert ${at('ca.crt')} \\
     --cert ${at(`${client}.crt`)} --key ${at(`${client}.key`)} endpoint health`);
   return ExitCode.ok;
+}
+
+/** Somebody else's authority may have a key of a kind that is not signed with here. */
+async function checkAuthority(authority: Authority, keyPath: string): Promise<void> {
+  try {
+    await makeClient(authority, 'check', { fromMs: 0, untilMs: 1 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(`${keyPath} cannot sign: "kedge certs" takes keys of the curve P-256 in PKCS #8 (${reason})`, {
+      cause: error,
+    });
+  }
 }
 
 /** Pairs of certificate and key. What is there is kept; a key is readable for its owner alone. */

@@ -108,7 +108,7 @@ export class Server {
     const admin = this.#adminHandler(store, database, stats, quotaBytes);
     const { cors, hostWhitelist } = options;
 
-    const gateway = options.enableGrpcGateway ? this.#gateway(services) : undefined;
+    const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
     const clients = this.#wireServer(services, front({ admin, gateway, cors, hostWhitelist }), stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
     this.#stops.push(() => {
@@ -229,12 +229,13 @@ export class Server {
     });
   }
 
-  #gateway(services: ServiceTable): Gateway {
+  #gateway(services: ServiceTable, { methods: stats }: WireStats): Gateway {
     const { options, clock } = this.#context;
     const { requestBytesMax, httpBodyBytesMax } = wireLimits(options);
     return new Gateway({
       lookup: (path) => services.get(path),
       clock,
+      stats,
       requestBytesMax,
       jsonBytesMax: httpBodyBytesMax,
       onDefect: (path, error) => this.#context.onDefect(path, error),

@@ -189,6 +189,19 @@ test('a lock that is waited for is let go of when its client goes', async () => 
   while ((await waiters()) !== 1) await sleep(10);
 }, 30_000);
 
+test('calls in JSON are counted as calls', async () => {
+  const handled = async (code: string): Promise<number> => {
+    const text = await (await fetch(`http://${kedge.endpoint}/metrics`)).text();
+    const line = new RegExp(`^grpc_server_handled_total\\{grpc_code="${code}",grpc_method="Range".* (\\d+)$`, 'm');
+    return Number(line.exec(text)?.[1]);
+  };
+  const before = [await handled('OK'), await handled('InvalidArgument')];
+  const ask = (body: string) => fetch(`http://${kedge.endpoint}/v3/kv/range`, { method: 'POST', body });
+  await ask(`{"key":"${b64('a')}"}`);
+  await ask('{}');
+  expect([await handled('OK'), await handled('InvalidArgument')]).toEqual(before.map((count) => count + 1));
+}, 30_000);
+
 test('a snapshot in JSON is the snapshot', async () => {
   const blobs: Buffer[] = [];
   const response = await fetch(`http://${kedge.endpoint}/v3/maintenance/snapshot`, { method: 'POST', body: '{}' });

@@ -369,6 +369,22 @@ describe('kedge certs', () => {
       at('dave.crt'),
     ]);
     expect(stdout).toContain('OK');
+    const rsa = join(temporaryFolder('rsa'), 'certs');
+    await mkdir(rsa);
+    const request = [
+      'req',
+      '-x509',
+      '-nodes',
+      '-newkey',
+      'rsa:2048',
+      '-subj',
+      '/CN=other',
+      '-out',
+      join(rsa, 'ca.crt'),
+    ];
+    await run('openssl', [...request, '-keyout', join(rsa, 'ca.key')]);
+    const other = await kedgeCommand('certs', '--dir', rsa);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('keys of the curve P-256')]);
     const odd = await kedgeCommand('certs', '--dir', folder, '--clients=../x');
     expect([odd.code, odd.stderr]).toEqual([2, expect.stringContaining('no name for a file')]);
   }, 60_000);

@@ -13,8 +13,8 @@ export interface GatewayStreamOptions {
   readonly http: HttpStream;
   readonly requestBytesMax: number;
   readonly jsonBytesMax: number;
-  /** Called once. */
-  onOver(error: unknown): void;
+  /** Called once: why it ended, or that its client is gone. */
+  onOver(error: unknown, isCancelled: boolean): void;
 }
 
 /**
@@ -69,7 +69,7 @@ export class GatewayStream implements HttpStreamHandler {
 
   onClose(): void {
     this.#call?.cancel();
-    this.#over(undefined);
+    this.#over(undefined, true);
   }
 
   async #onRequestEnd(): Promise<void> {
@@ -129,12 +129,12 @@ export class GatewayStream implements HttpStreamHandler {
     }
     this.#begin(200, {});
     http.end();
-    this.#over(error);
+    this.#over(error, false);
   }
 
-  #over(error: unknown): void {
+  #over(error: unknown, isCancelled: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#options.onOver(error);
+    this.#options.onOver(error, isCancelled);
   }
 }

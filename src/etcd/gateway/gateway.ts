@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
-import { Status, StatusError } from '../../wire/grpc.ts';
+import { Status, type StatusCode, StatusError } from '../../wire/grpc.ts';
 import type { HttpHead, HttpRequest, HttpResponse, HttpStreamOpener } from '../../wire/http.ts';
 import { type CallOrigin, callUnary, type MethodLookup } from '../../wire/local-call.ts';
+import type { MethodStats } from '../../wire/stats.ts';
 import { parseTimeoutMs } from '../../wire/timeout.ts';
 import { API_METHODS, type ApiMethod } from '../messages/api.ts';
 import { ANSWERED, errorAnswer, JSON_TYPE, toldOf, tooLarge } from './gateway-errors.ts';
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** The longest message. */
   readonly requestBytesMax: number;
+  /** The same cells that calls from the wire are counted in, by path: as in etcd a call counts whichever way it came. */
+  readonly stats: ReadonlyMap<string, MethodStats>;
   /** Of one JSON value in a request that is a stream. */
   readonly jsonBytesMax: number;
   /** A defect: the client was told "internal error". */
@@ -62,8 +65,10 @@ export class Gateway {
     if (head.method !== 'POST' || method === undefined || !method.serverStreams) return undefined;
     return (http) => {
       const { origin, done } = this.#originOf(head);
-      const onOver = (error: unknown): void => {
+      const ended = this.#counted(method);
+      const onOver = (error: unknown, isCancelled: boolean): void => {
         done();
+        ended(isCancelled ? Status.cancelled : codeOf(error));
         if (error !== undefined && toldOf(error) === undefined) this.#options.onDefect(head.path, error);
       };
       return new GatewayStream({ ...this.#options, method, origin, http, onOver });
@@ -79,11 +84,27 @@ export class Gateway {
 
   async #call(method: ApiMethod, message: Uint8Array, head: HttpHead): Promise<Uint8Array> {
     const { origin, done } = this.#originOf(head);
+    const ended = this.#counted(method);
     try {
-      return await callUnary(this.#options.lookup, method.path, message, origin);
+      const response = await callUnary(this.#options.lookup, method.path, message, origin);
+      ended(Status.ok);
+      return response;
+    } catch (error) {
+      ended(codeOf(error));
+      throw error;
     } finally {
       done();
     }
+  }
+
+  /** Counts a call; answers what counts its end. */
+  #counted({ path }: ApiMethod): (code: StatusCode) => void {
+    const { stats, clock } = this.#options;
+    const cells = stats.get(path);
+    if (cells === undefined) return () => undefined;
+    const beganMs = clock.monotonicMs();
+    cells.started.value++;
+    return (code) => cells.ended(code, (clock.monotonicMs() - beganMs) / 1000);
   }
 
   /** Who asks. The certificate's name is left out, as by etcd: it is that of the connection, which a proxy may share. */
@@ -112,6 +133,10 @@ export class Gateway {
     if (told === undefined) this.#options.onDefect(path, error);
     return { headers: JSON_TYPE, ...errorAnswer(told ?? new StatusError(Status.unknown, 'internal error')) };
   }
+}
+
+function codeOf(error: unknown): StatusCode {
+  return error === undefined ? Status.ok : (toldOf(error)?.code ?? Status.unknown);
 }
 
 /** etcd answers its older prefix as the present one. */
