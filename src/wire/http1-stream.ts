@@ -1,11 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
 import type { HttpStreamHandler, HttpStreamOpener } from './http.ts';
+
+/** A client whose answer is complete may go on sending for so long. */
+const LINGER_MS = 1000;
 
 /** An HTTP/1.1 request whose body and answer are streams. `onError`: the handler threw. */
 export function openHttp1Stream(
   request: IncomingMessage,
   response: ServerResponse,
   opener: HttpStreamOpener,
+  clock: Clock,
   onError: (error: unknown) => void,
 ): void {
   let handler: HttpStreamHandler | undefined;
@@ -35,9 +40,9 @@ export function openHttp1Stream(
       write: (bytes) => !isOver && response.write(bytes),
       end() {
         if (isOver || response.writableEnded) return;
-        // What the client still sends is of no use: the connection cannot be used again.
-        if (!request.complete) response.shouldKeepAlive = false;
-        response.end(() => {
+        response.end();
+        // What the client still sends is passed over; cut off at once it might not read the answer.
+        clock.after(LINGER_MS, () => {
           if (!request.complete) request.destroy();
         });
       },

@@ -87,7 +87,7 @@ export class Http1 {
 
   #stream(request: IncomingMessage, response: ServerResponse, opener: HttpStreamOpener, path: string): void {
     if (this.#isDraining) response.setHeader('connection', 'close');
-    openHttp1Stream(request, response, opener, (error) => this.#fail(response, path, error));
+    openHttp1Stream(request, response, opener, this.#options.clock, (error) => this.#fail(response, path, error));
   }
 
   /** Reads the body within the limits of bytes and time, then answers. */
