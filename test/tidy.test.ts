@@ -22,9 +22,14 @@ const ROOMS: Readonly<
   log: { rooms: ['mvcc', 'base'], npm: ['better-sqlite3', 'pg', 'mysql2', 'cockatiel'], node: 'any' },
   etcd: { rooms: ['wire', 'mvcc', 'base'], npm: [], node: ['node:crypto'] },
   admin: { rooms: ['wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
-  server: { rooms: ['admin', 'etcd', 'wire', 'log', 'mvcc', 'base'], npm: ['pino', '@peculiar/x509'], node: 'any' },
+  resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
+  server: {
+    rooms: ['admin', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'],
+    npm: ['pino', '@peculiar/x509'],
+    node: 'any',
+  },
   ctl: { rooms: ['server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
-  'main.ts': { rooms: ['server', 'ctl', 'etcd', 'base'], npm: [], node: 'any' },
+  'main.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },
 };
 
 /** Package → the one folder of its room that may import it. */

@@ -2,8 +2,9 @@ import { compaction } from './compaction.ts';
 import { flatness } from './flatness.ts';
 import { generator } from './generator.ts';
 import { memory } from './memory.ts';
+import { resources } from './resources.ts';
 import type { Section } from './section.ts';
 import { start } from './start.ts';
 
 /** In the order they run, behind the table. */
-export const sections: readonly Section[] = [generator, memory, start, flatness, compaction];
+export const sections: readonly Section[] = [generator, memory, start, flatness, compaction, resources];

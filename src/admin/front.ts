@@ -1,4 +1,5 @@
 import type { HttpHandler, HttpHead, HttpRequest, HttpResponse, HttpStream, HttpStreams } from '../wire/http.ts';
+import { mounted } from './mounts.ts';
 
 /** Who answers under some paths, whole requests and streams. */
 export interface FrontGateway {
@@ -9,6 +10,8 @@ export interface FrontGateway {
 
 export interface FrontOptions {
   readonly admin: HttpHandler;
+  /** Other rooms' pages by the first part of their path. No other site's page may read them, whatever `cors` says. */
+  readonly pages?: Readonly<Record<string, HttpHandler>>;
   /** undefined: where only probes are answered. */
   readonly gateway: FrontGateway | undefined;
   /** Origins whose pages may ask; `*`: any. */
@@ -26,20 +29,20 @@ export interface Front {
  * What every plain HTTP request passes, whoever answers it: is it addressed to us (DNS rebinding, CVE-2018-5702), and
  * whose pages may read the answer (CORS). Source: etcd's accessController, server/embed/serve.go.
  */
-export function front({ admin, gateway, cors, hostWhitelist }: FrontOptions): Front {
+export function front({ admin, pages = {}, gateway, cors, hostWhitelist }: FrontOptions): Front {
   const isOurs = (head: HttpHead): boolean => {
     if (head.encrypted || hostWhitelist.length === 0 || hostWhitelist.includes('*')) return true;
     const host = hostOf(head);
     return host === 'localhost' || host === '127.0.0.1' || hostWhitelist.includes(host);
   };
+  const answer = mounted(pages, async (request) => {
+    const headers = corsHeaders(request, cors);
+    if (request.method === 'OPTIONS') return { status: 200, headers, body: '' };
+    const answered = await (gateway?.owns(request.path) === true ? gateway.answer(request) : admin(request));
+    return { ...answered, headers: { ...headers, ...answered.headers } };
+  });
   return {
-    async http(request) {
-      if (!isOurs(request)) return unknownHost(hostOf(request));
-      const headers = corsHeaders(request, cors);
-      if (request.method === 'OPTIONS') return { status: 200, headers, body: '' };
-      const answer = await (gateway?.owns(request.path) === true ? gateway.answer(request) : admin(request));
-      return { ...answer, headers: { ...headers, ...answer.headers } };
-    },
+    http: async (request) => (isOurs(request) ? await answer(request) : unknownHost(hostOf(request))),
     httpStreams(head) {
       if (gateway?.owns(head.path) !== true || !isOurs(head)) return undefined;
       const opener = gateway.stream(head);

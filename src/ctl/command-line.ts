@@ -90,8 +90,10 @@ function groupNamed(above: CommanderCommand, word: string, options: CommandLineO
 
 function configure(command: CommanderCommand, output: Output): CommanderCommand {
   const flags = () => command.options.map((option) => option.long?.slice(2) ?? '');
+  // Positional options: what follows a subcommand's name is the subcommand's, also a flag that its parent has too.
   return command
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError(false)
     .configureHelp({ formatItem: formatHelpItem })
     .configureOutput({
@@ -173,7 +175,9 @@ function writtenFlags(built: CommanderCommand, command: Command): Map<string, st
   const written = new Map<string, string>();
   for (const option of built.options) {
     const flag = option.long?.slice(2) ?? '';
-    const value: unknown = built.getOptionValue(option.attributeName());
+    // Before a subcommand's name a flag is its parent's, and meant all the same.
+    const name = option.attributeName();
+    const value: unknown = built.getOptionValue(name) ?? built.parent?.getOptionValue(name);
     if (value !== undefined) written.set(ownName.get(flag) ?? flag, value === true ? '' : String(value));
   }
   return written;

@@ -47,13 +47,14 @@ function nextWords(commands: readonly Command[]): Map<string, Set<string>> {
 }
 
 function bashScript(commands: readonly Command[]): string {
-  const cases = [...nextWords(commands)].map(
-    ([prefix, words]) => `    '${prefix}') words='${[...words].join(' ')}' ;;`,
-  );
+  const wordsAfter = new Map([...nextWords(commands)].map(([prefix, words]) => [prefix, [...words]]));
   for (const command of commands) {
     const choices = command.operands.flatMap((operand) => operand.choices ?? []);
-    cases.push(`    '${command.name}') words='${[...choices, ...flagsOf(command)].join(' ')}' ;;`);
+    // A command may have subcommands too.
+    const next = wordsAfter.get(command.name) ?? [];
+    wordsAfter.set(command.name, [...next, ...choices, ...flagsOf(command)]);
   }
+  const cases = [...wordsAfter].map(([prefix, words]) => `    '${prefix}') words='${words.join(' ')}' ;;`);
   const valued = commands.flatMap((command) =>
     Object.values(command.options)
       .filter((spec) => spec.kind.choices !== undefined)

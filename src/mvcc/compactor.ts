@@ -54,6 +54,11 @@ export class Compactor {
     return this.#horizon;
   }
 
+  /** Rows are being swept, or wait for it: for a replica, by another one too. */
+  get isSweeping(): boolean {
+    return this.#sweeping !== undefined;
+  }
+
   /** Takes up a sweep that a stop or crash broke off. */
   start(horizon: Revision): void {
     this.#horizon = horizon;

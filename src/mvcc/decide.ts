@@ -84,7 +84,7 @@ function decideOne(draft: Draft, request: WriteRequest, context: DecideContext):
     case 'lease-revoke':
     case 'lease-expire': {
       if (!draft.hasLease(request.id)) throw new StoreError('lease-not-found');
-      for (const key of draft.leaseKeys(request.id)) draft.delete(key);
+      for (const key of draft.leaseKeys(request.id)) draft.delete(key, draft.newest(key));
       draft.note({ kind: request.kind === 'lease-revoke' ? 'revoke' : 'expire', id: request.id });
       return { kind: 'lease', revision: revisionSoFar(draft), id: request.id, ttl: 0 };
     }
@@ -267,7 +267,7 @@ function deleteRange(draft: Draft, request: DeleteRequest, messages: Messages): 
   const versions = draft.versionsIn(request.key, request.end, revisionSoFar(draft), 0);
   const prevKvs: KeyValueBytes[] = [];
   if (request.prevKv) giveAll(versions, messages, prevKvs);
-  for (const version of versions) draft.delete(version.key);
+  for (const version of versions) draft.delete(version.key, version);
   return { kind: 'delete', revision: revisionSoFar(draft), deleted: versions.length, prevKvs };
 }
 

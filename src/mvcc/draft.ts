@@ -1,3 +1,4 @@
+import { DecidedChange } from './decided-change.ts';
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
@@ -128,32 +129,17 @@ export class Draft implements KeyView {
     return this.#below === undefined ? this.#applied.index.get(key) : this.#below.newest(key);
   }
 
+  /** `before`: the version that stands now, as it was found. */
   put(key: Key, value: Uint8Array, lease: LeaseId, before: KeyVersion | undefined): void {
     const revision = this.#revision + 1;
     const lives = before !== undefined && before.version > 0;
-    this.#add({
-      kind: 'put',
-      key,
-      revision,
-      sub: this.#nextSub(),
-      createRevision: lives ? before.createRevision : revision,
-      version: lives ? before.version + 1 : 1,
-      lease,
-      value,
-    });
+    const createRevision = lives ? before.createRevision : revision;
+    const version = lives ? before.version + 1 : 1;
+    this.#add(new DecidedChange(key, revision, this.#nextSub(), createRevision, version, lease, value, before));
   }
 
-  delete(key: Key): void {
-    this.#add({
-      kind: 'delete',
-      key,
-      revision: this.#revision + 1,
-      sub: this.#nextSub(),
-      createRevision: 0,
-      version: 0,
-      lease: NO_LEASE,
-      value: NO_VALUE,
-    });
+  delete(key: Key, before: KeyVersion | undefined): void {
+    this.#add(new DecidedChange(key, this.#revision + 1, this.#nextSub(), 0, 0, NO_LEASE, NO_VALUE, before));
   }
 
   /** Goes behind what the request has changed so far. */

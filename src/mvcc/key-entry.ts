@@ -58,6 +58,15 @@ export class KeyEntry implements KeyVersion {
     return this.history.at(this.key, place);
   }
 
+  /** The version at exactly this position, a delete too. */
+  exactly(revision: Revision, sub: number): KeyVersion | undefined {
+    if (this.revision === revision && this.sub === sub) return this;
+    const place = this.history?.findBefore(revision, sub + 1) ?? -1;
+    if (place < 0 || this.history === undefined) return undefined;
+    const found = this.history.at(this.key, place);
+    return found.revision === revision && found.sub === sub ? found : undefined;
+  }
+
   /** Puts the present version into the history, before the fields take the next one. */
   supersede(): void {
     if (this.history === undefined) this.history = new KeyHistory(this);

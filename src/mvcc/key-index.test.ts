@@ -52,6 +52,18 @@ describe('the index', () => {
     );
   });
 
+  it('takes an entry for known as long as it is in the index', () => {
+    const index = new KeyIndex();
+    write(index, 'k', 2, 1);
+    const known = index.get('k');
+    expect(index.upsert('k', known)).toBe(known);
+    write(index, 'k', 3, 0);
+    index.takeSuperseded(5, 10, []);
+    const born = index.upsert('k', known);
+    expect(born).not.toBe(known);
+    expect(index.get('k')).toBe(born);
+  });
+
   it('keeps a delete at the horizon and takes one before it', () => {
     const index = new KeyIndex();
     write(index, 'k', 2, 1);

@@ -66,8 +66,12 @@ export class KeyIndex implements KeyView {
     return this.#ordered.count(key, end, revision);
   }
 
-  /** The entry of a key, made if need be. What it says of the key is then for the caller to `change`. */
-  upsert(key: Key): KeyEntry {
+  /**
+   * The entry of a key, made if need be. What it says of the key is then for the caller to `change`. `known`: what it
+   * was when somebody looked; compaction may have taken it out since.
+   */
+  upsert(key: Key, known?: KeyEntry): KeyEntry {
+    if (known !== undefined && known.block !== TAKEN_OUT) return known;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = new KeyEntry(key, this.#ordered.blockFor(key));
@@ -130,6 +134,7 @@ export class KeyIndex implements KeyView {
       into.push({ revision, sub: entry.sub });
       this.#ordered.remove(entry);
       this.#entries.delete(entry.key);
+      entry.block = TAKEN_OUT;
     }
   }
 
@@ -174,6 +179,8 @@ export class KeyIndex implements KeyView {
 
 /** Where entries stand while loading. */
 const LOADING_BLOCK = emptyBlock();
+/** Where entries stand that are no longer in the index. */
+const TAKEN_OUT = emptyBlock();
 
 function dropOldest(entry: KeyEntry): void {
   entry.history?.shift();

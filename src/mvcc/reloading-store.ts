@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { StoreApi } from './api.ts';
+import type { CheckProgress, CheckResult } from './checker.ts';
 import type { LostKind } from './follower.ts';
 import type { LogSnapshot } from './log.ts';
 import type { Records } from './records.ts';
@@ -142,6 +143,11 @@ export class ReloadingStore implements StoreApi {
 
   writeRecords(request: RecordsRequest): Promise<boolean> {
     return this.#store.writeRecords(request);
+  }
+
+  /** As Store.check. */
+  check(revision: Revision, onProgress?: CheckProgress): Promise<CheckResult> {
+    return this.#store.check(revision, onProgress);
   }
 
   watchLagRevisions(): number {

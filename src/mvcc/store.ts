@@ -3,6 +3,7 @@ import { silentLogger } from '../base/logger.ts';
 import { Admission } from './admission.ts';
 import { AlarmSet } from './alarm-set.ts';
 import type { StoreApi } from './api.ts';
+import { Checker, type CheckProgress, type CheckResult } from './checker.ts';
 import { Compactor } from './compactor.ts';
 import type { WriteResult } from './decide.ts';
 import { Follower, type LostKind } from './follower.ts';
@@ -66,7 +67,8 @@ import { Writer } from './writer.ts';
  */
 export class Store implements StoreApi {
   readonly stats: StoreStats;
-  readonly #records = new Records();
+  /** The records of other rooms, as they stand. */
+  readonly records = new Records();
   readonly #options: StoreOptions;
   readonly #log: Log;
   readonly #index = new KeyIndex();
@@ -80,6 +82,7 @@ export class Store implements StoreApi {
   readonly #compactor: Compactor;
   readonly #ranges: RangeReader;
   readonly #hasher: Hasher;
+  readonly #checker: Checker;
   readonly #readTxns: ReadTxns;
   readonly #history: LogHistory;
   /** With a log that others write to as well. */
@@ -108,7 +111,7 @@ export class Store implements StoreApi {
       submit: (request) => this.#writer.submit(request),
       confirm: () => this.#confirm(),
     });
-    this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.#records, this.stats);
+    this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.records, this.stats);
     this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
     const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon, confirm);
@@ -117,7 +120,7 @@ export class Store implements StoreApi {
     this.#writer = new Writer(
       {
         ...common,
-        applied: { index: this.#index, leases: this.#lessor, records: this.#records },
+        applied: { index: this.#index, leases: this.#lessor, records: this.records },
         cache: this.#cache,
         tail: this.#tail,
         loader,
@@ -140,8 +143,15 @@ export class Store implements StoreApi {
       limits,
     );
     this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon, confirm);
-    this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.#records, this.#tail, loader, horizon);
+    this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.records, this.#tail, loader, horizon);
     this.#hasher = new Hasher({ ...common, head: () => this.#tail.head, holdSweep });
+    this.#checker = new Checker({
+      ...common,
+      leases: this.#lessor,
+      hasher: this.#hasher,
+      head: () => this.#tail.head,
+      isSweeping: () => this.#compactor.isSweeping,
+    });
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
     if (shared === undefined) return;
     this.#follower = new Follower(
@@ -171,7 +181,7 @@ export class Store implements StoreApi {
     this.#clusterId = state.clusterId;
     this.#memberId = state.memberId;
     this.#lessor.restore(state.leases);
-    this.#records.restore(state.records);
+    this.records.restore(state.records);
     let rows = 0;
     await this.#log.load((batch) => {
       this.#index.load(batch);
@@ -310,6 +320,12 @@ export class Store implements StoreApi {
     return this.#hasher.hash(revision);
   }
 
+  /** As Checker.check. */
+  check(revision: Revision, onProgress?: CheckProgress): Promise<CheckResult> {
+    this.#checkRunning();
+    return this.#checker.check(revision, onProgress);
+  }
+
   alarms(): readonly AlarmKind[] {
     return this.#alarms.list();
   }
@@ -351,11 +367,6 @@ export class Store implements StoreApi {
     this.#hub?.endAll(compactRevision);
   }
 
-  /** The records of other rooms, as they stand. */
-  get records(): Records {
-    return this.#records;
-  }
-
   /** Writes records in one commit; false when the guard was not as expected. Rejects with StoreError. */
   async writeRecords(request: RecordsRequest): Promise<boolean> {
     const result = await this.#submit(request);
@@ -382,8 +393,7 @@ export class Store implements StoreApi {
   }
 
   #notRunning(): StoreError {
-    return this.#state === 'lost'
-      ? new StoreError('unavailable', 'the store is being loaded anew')
-      : new StoreError('stopped');
+    if (this.#state === 'lost') return new StoreError('unavailable', 'the store is being loaded anew');
+    return new StoreError('stopped');
   }
 }

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/invariant.ts';
 import type { AppliedBatch, AppliedListener } from './applied.ts';
+import { DecidedChange } from './decided-change.ts';
 import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
 import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
@@ -98,7 +99,7 @@ export class Tail {
 
   #applyChange(change: Change, i: number, wantsPrevious: boolean): void {
     const { key, createRevision, revision, version, value, lease } = change;
-    const entry = this.#index.upsert(key);
+    const entry = this.#index.upsert(key, DecidedChange.entryOf(change));
     const batch = this.#batch;
     if (wantsPrevious) batch.notePrevious(i, entry.version > 0, entry.address, entry.length);
     const oldLease = entry.lease;

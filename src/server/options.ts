@@ -11,6 +11,7 @@ import {
   text,
 } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { RESOURCES_ROOT } from '../resources/resources-root.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
@@ -109,6 +110,14 @@ export const SERVE_OPTIONS = {
     default: LIMITS.compactBatchRows,
     group: HISTORY,
     help: "kine's name: the most superseded rows that one step of a compaction takes away",
+  }),
+
+  checkInterval: option(duration(), {
+    flag: 'check-interval',
+    default: 0,
+    defaultText: '0: never',
+    group: STORE,
+    help: 'how often the store checks itself against its log, as kedge check does; 1h is often enough',
   }),
 
   enableGrpcGateway: option(flag, {
@@ -230,6 +239,7 @@ export const SERVE_OPTIONS = {
     help: 'stderr, stdout or paths of files',
   }),
 
+  resourcesRoot: RESOURCES_ROOT,
   shutdownGrace: option(duration(), {
     flag: 'shutdown-grace',
     default: LIMITS.shutdownGraceMs,

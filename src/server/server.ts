@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
@@ -19,6 +20,8 @@ import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { toStoreError } from '../mvcc/store-error.ts';
+import { resourcesHandler } from '../resources/http-handler.ts';
+import { openResources } from '../resources/open-resources.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
@@ -26,6 +29,8 @@ import { WireStats } from '../wire/stats.ts';
 import { AuditLog } from './audit-log.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { autoTls } from './auto-tls.ts';
+import { checkFamilies } from './check-families.ts';
+import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
 import { LIMITS } from './limits.ts';
 import { listenAt } from './listen.ts';
@@ -34,6 +39,7 @@ import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
 import { SlowRequests } from './slow-requests.ts';
+import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
 import { TlsFiles } from './tls-files.ts';
 import { wireLimits } from './wire-limits.ts';
@@ -79,7 +85,7 @@ export class Server {
   }
 
   async #start(): Promise<Started> {
-    const { options, clock, random } = this.#context;
+    const { options, clock, random, logger } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
     const { store, database } = await this.#openStore(storeUrl, quotaBytes);
@@ -105,11 +111,23 @@ export class Server {
     });
     const services = await this.#guarded(api);
     const stats = new WireStats(services);
-    const admin = this.#adminHandler(store, database, stats, quotaBytes);
-    const { cors, hostWhitelist } = options;
+    const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
+    checks.start();
+    this.#stops.push(() => checks.stop());
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes);
 
+    const { resources } = await openResources({
+      memberId: store.memberId.toString(16),
+      root: options.resourcesRoot,
+      cacheFolder: join(options.dataDir, 'resources'),
+      clock,
+      random,
+      logger,
+    });
+    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store) };
+    const { cors, hostWhitelist } = options;
     const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
-    const clients = this.#wireServer(services, front({ admin, gateway, cors, hostWhitelist }), stats);
+    const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
     this.#stops.push(() => {
       health.setServing(false);
@@ -150,6 +168,7 @@ export class Server {
   #adminHandler(
     store: ReloadingStore,
     database: Database | undefined,
+    checks: StoreChecks,
     wire: WireStats,
     quotaBytes: number,
   ): HttpHandler {
@@ -170,6 +189,7 @@ export class Server {
       ...etcdStoreFamilies(cells),
       ...grpcFamilies(wire),
       ...kedgeStoreFamilies(cells),
+      ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
     ];

@@ -3,6 +3,7 @@ import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
 import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
 import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
 import { logContract } from './log-contract.ts';
+import { sharedContract } from './shared-contract.ts';
 
 describe.skipIf(!hasMariadb())('on a real MariaDB', () => {
   let server: MariadbServer;
@@ -11,8 +12,11 @@ describe.skipIf(!hasMariadb())('on a real MariaDB', () => {
   });
   afterAll(() => server.dispose());
 
-  logContract('mysql', async () => {
+  async function create() {
     const options = parseMysqlUrl(server.url(server.freshDatabase()));
     return { log: () => new MysqlLog(options), dispose: async () => {} };
-  });
+  }
+
+  logContract('mysql', create);
+  sharedContract('mysql', create);
 });

@@ -12,13 +12,13 @@ describe.skipIf(!hasPostgres())('on the way to a real PostgreSQL', () => {
   afterAll(() => server.dispose());
 
   sharedFaults('postgres', async () => {
-    const database = server.freshDatabase();
+    const schema = server.freshSchema();
     return {
       port: server.port,
       logOver: (port) =>
         new PostgresLog(
           parsePostgresUrl(
-            `postgres://kedge@127.0.0.1:${port}/${database}?statement_timeout=1s&pool_wait=500ms&pool_max=4`,
+            `postgres://kedge@127.0.0.1:${port}/faults?${schema}&statement_timeout=1s&pool_wait=500ms&pool_max=4`,
           ),
         ),
     };

@@ -13,7 +13,7 @@ describe.skipIf(!hasPostgres())('on a real PostgreSQL', () => {
   afterAll(() => server.dispose());
 
   async function create() {
-    const options = parsePostgresUrl(server.url(server.freshDatabase()));
+    const options = parsePostgresUrl(server.url('contract', `?${server.freshSchema()}`));
     return { log: () => new PostgresLog(options), dispose: async () => {} };
   }
 

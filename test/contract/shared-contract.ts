@@ -366,41 +366,52 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
 
       it('are either renewed or expired, also at the very moment', async () => {
         const { a, b, start } = await two();
-        const ids = Array.from({ length: 40 }, (_, i) => BigInt(i + 1));
-        let at = await commit(
-          a,
-          start,
-          [],
-          ids.map((id) => ({ kind: 'grant', id, ttl: 1 })),
-        );
-        const expired = new Set<bigint>();
-        const renewed = new Set<bigint>();
-        const left = (await a.leasesLeftMs([1n])).get(1n) ?? 0;
-        await pause(Math.max(0, left - 60));
-        await Promise.all([
-          (async () => {
-            for (const id of ids) {
-              for (const each of await b.renewLeases([id])) renewed.add(each);
-              await pause(3);
-            }
-          })(),
-          (async () => {
-            for (const id of [...ids].reverse()) {
-              const batch = batchAt(at, [], [{ kind: 'expire', id }]);
-              const { kind } = await a.append(batch);
-              if (kind === 'committed') {
-                at = cursorAfter(batch);
-                expired.add(id);
-              } else expect(kind).toBe('renewed');
-              await pause(3);
-            }
-          })(),
-        ]);
-        for (const id of expired) expect(renewed.has(id)).toBe(false);
-        expect([...(await a.leasesLeftMs(ids)).keys()].sort(byValue)).toEqual(ids.filter((id) => !expired.has(id)));
-        // Both happened, else this proved nothing.
-        expect(expired.size).toBeGreaterThan(0);
-        expect(renewed.size).toBeGreaterThan(0);
+        let at = start;
+        let expired = 0;
+        let renewed = 0;
+        // Again until both happened, else it proved nothing: when the moment is depends on how busy the machine is.
+        for (let round = 0; round < 20 && (expired === 0 || renewed === 0); round++) {
+          const ids = Array.from({ length: 30 }, (_, i) => BigInt(round * 100 + i + 1));
+          at = await commit(
+            a,
+            at,
+            [],
+            ids.map((id) => ({ kind: 'grant', id, ttl: 1 })),
+          );
+          const left = (await a.leasesLeftMs(ids.slice(0, 1))).get(ids[0] ?? 0n) ?? 0;
+          await pause(Math.max(0, left - 40 - 20 * (round % 5)));
+          const [gone, kept] = await Promise.all([expireEach([...ids].reverse()), renewEach(ids)]);
+          for (const id of gone) expect(kept.has(id)).toBe(false);
+          const there = [...(await a.leasesLeftMs(ids)).keys()].sort(byValue);
+          expect(there).toEqual(ids.filter((id) => !gone.has(id)));
+          expired += gone.size;
+          renewed += kept.size;
+        }
+        expect(expired).toBeGreaterThan(0);
+        expect(renewed).toBeGreaterThan(0);
+
+        async function renewEach(ids: readonly bigint[]): Promise<Set<bigint>> {
+          const kept = new Set<bigint>();
+          for (const id of ids) {
+            for (const each of await b.renewLeases([id])) kept.add(each);
+            await pause(2);
+          }
+          return kept;
+        }
+
+        async function expireEach(ids: readonly bigint[]): Promise<Set<bigint>> {
+          const gone = new Set<bigint>();
+          for (const id of ids) {
+            const batch = batchAt(at, [], [{ kind: 'expire', id }]);
+            const { kind } = await a.append(batch);
+            if (kind === 'committed') {
+              at = cursorAfter(batch);
+              gone.add(id);
+            } else expect(kind).toBe('renewed');
+            await pause(2);
+          }
+          return gone;
+        }
       });
     });
 

@@ -94,7 +94,10 @@ export function sharedFaults(engine: string, create: () => Promise<RemoteStoreUn
         while (proxy.heldBytes === 0) await pause(1);
         await pause(1);
         proxy.dropHeldClients();
-        expect(await Promise.all(results)).toEqual(['ambiguous', 'ambiguous']);
+        // The second one may have left with the first, or waited for its answer.
+        const [first, second] = await Promise.all(results);
+        expect(first).toBe('ambiguous');
+        expect(['ambiguous', 'unavailable']).toContain(second);
         expect(await settled(cut, stale)).toBe(false);
         expect(await settled(cut, next)).toBe(false);
         // Others may go on before it comes, or not.

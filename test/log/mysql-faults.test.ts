@@ -92,10 +92,16 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
   afterAll(() => server.dispose());
 
   /** Tells the story of three writers while `fault` happens again and again. */
-  async function story(fault: (random: Random, port: CuttingProxy) => Promise<void>, random: Random): Promise<Writer[]> {
+  async function story(
+    fault: (random: Random, port: CuttingProxy) => Promise<void>,
+    random: Random,
+  ): Promise<Writer[]> {
     const database = server.freshDatabase();
     const proxy = await CuttingProxy.to(server.port);
-    const logs = Array.from({ length: 3 }, () => new MysqlLog(parseMysqlUrl(server.url(database, PARAMETERS, proxy.port))));
+    const logs = Array.from(
+      { length: 3 },
+      () => new MysqlLog(parseMysqlUrl(server.url(database, PARAMETERS, proxy.port))),
+    );
     try {
       const states: LogState[] = [];
       for (const log of logs) states.push(await log.open());

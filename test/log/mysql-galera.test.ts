@@ -4,6 +4,7 @@ import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
 import type { Cursor } from '../../src/mvcc/types.ts';
 import { put } from '../contract/changes.ts';
 import { logContract } from '../contract/log-contract.ts';
+import { sharedContract } from '../contract/shared-contract.ts';
 import { type GaleraPair, startGaleraPair } from '../support/galera.ts';
 import { hasGalera } from '../support/mariadb.ts';
 
@@ -14,7 +15,8 @@ describe.skipIf(!hasGalera())('on two nodes of a real Galera cluster', () => {
   }, 240_000);
   afterAll(() => pair.dispose());
 
-  logContract('mysql, each log on the other node', async () => {
+  /** Each log of a store on the other node than the one before. */
+  async function create() {
     const [a, b] = pair.nodes;
     const database = a.freshDatabase();
     let opened = 0;
@@ -22,7 +24,10 @@ describe.skipIf(!hasGalera())('on two nodes of a real Galera cluster', () => {
       log: () => new MysqlLog(parseMysqlUrl((opened++ % 2 === 0 ? a : b).url(database))),
       dispose: async () => {},
     };
-  });
+  }
+
+  logContract('two Galera nodes', create);
+  sharedContract('two Galera nodes', create);
 
   it('is a cluster of two', async () => {
     for (const node of pair.nodes) {

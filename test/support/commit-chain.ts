@@ -43,6 +43,16 @@ export class CommitChain {
     };
   }
 
+  /** It is part of the chain. */
+  committed(batch: AppendBatch): void {
+    this.#moveTo(cursorAfter(batch));
+  }
+
+  /** Of this revision, as far as it was ever the end of a commit. */
+  at(revision: Revision): Cursor | undefined {
+    return this.#cursors.get(revision);
+  }
+
   #moveTo(cursor: Cursor): void {
     this.#newest = cursor;
     this.#cursors.set(cursor.revision, cursor);

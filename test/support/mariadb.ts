@@ -8,6 +8,11 @@ import { removeFolder, temporaryFolder } from './temporary.ts';
 const SERVERS = ['/usr/sbin/mariadbd', '/usr/bin/mariadbd'];
 const GALERA = '/usr/lib/galera/libgalera_smm.so';
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** The server's program; KEDGE_MARIADBD names it. */
 export function mariadbProgram(): string | undefined {
   return process.env['KEDGE_MARIADBD'] ?? SERVERS.find((path) => existsSync(path));
@@ -117,7 +122,8 @@ export class MariadbServer {
     const [command = '', ...args] = asUser([mariadbProgram() ?? '', '--no-defaults', ...options]);
     const child = spawn(command, args, { cwd: this.folder, stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     child.stderr?.on('data', (text: Buffer) => {
       this.#output = `${this.#output}${text}`.slice(-20_000);
     });

@@ -22,6 +22,8 @@ export interface ServerFacts {
   readonly server: string;
   readonly isGalera: boolean;
   readonly packetBytesMax: number;
+  /** A commit can be seen before it is on disk: who tells others of it must see to that first (news.ts). */
+  readonly showsUnflushed: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -55,7 +57,22 @@ export function checkServer(settings: Settings, clockDifferenceMs: number, shown
   if (isGalera(settings) && Number(settings.get('wsrep_trx_fragment_size') ?? 0) > 0) {
     throw refuse('wsrep_trx_fragment_size is not 0: an append must be replicated as a whole');
   }
-  return { server, isGalera: isGalera(settings), packetBytesMax, warnings: warningsOf(settings, clockDifferenceMs) };
+  return {
+    server,
+    isGalera: isGalera(settings),
+    packetBytesMax,
+    showsUnflushed: showsUnflushed(settings),
+    warnings: warningsOf(settings, clockDifferenceMs),
+  };
+}
+
+/**
+ * With a binary log that is synced at commit a transaction is on disk before others see it. Without one InnoDB shows it
+ * first, and flushes then. (Where commits are not flushed at all nothing helps, and Galera has it on the other nodes.)
+ */
+function showsUnflushed(settings: Settings): boolean {
+  const isLogged = settings.get('log_bin') === 'ON' && settings.get('sync_binlog') === '1';
+  return !isLogged && !isGalera(settings) && settings.get('innodb_flush_log_at_trx_commit') === '1';
 }
 
 function warningsOf(settings: Settings, clockDifferenceMs: number): string[] {

@@ -50,7 +50,8 @@ export async function sweep(
   });
 }
 
-/** How long commits and notes are kept for replicas that were away. Who was away for longer loads anew. */
+/** So many commits, and those of the last hour, are kept with their notes for replicas that were away. */
+const KEPT_COMMITS = 10_000;
 const KEPT_US = 3_600_000_000;
 /** Commits forgotten in one transaction. */
 const FORGOTTEN_MAX = 2_000;
@@ -59,7 +60,7 @@ const FORGOTTEN_MAX = 2_000;
 export async function forgetOldCommits(connection: MysqlConnection): Promise<boolean> {
   // Never the newest: it is where everybody is.
   const rows = await connection.rows(
-    `SELECT revision, notes, number, at_us < ${NOW_US} - ${KEPT_US} FROM \`commit\` ORDER BY revision, notes, number LIMIT ${FORGOTTEN_MAX}`,
+    `SELECT revision, notes, number, at_us < ${NOW_US} - ${KEPT_US} AND number <= (SELECT commits FROM head WHERE id = 1) - ${KEPT_COMMITS} FROM \`commit\` ORDER BY revision, notes, number LIMIT ${FORGOTTEN_MAX}`,
   );
   let count = 0;
   while (count < rows.length - 1 && numberAt(rows[count], 3) === 1) count += 1;

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { PooledConnection } from '../shared/connection-pool.ts';
 import type { Host } from '../shared/host-list.ts';
-import { ConnectionLost, endsConnection, ServerError } from './errors.ts';
+import { ConnectionLost, endsConnection, isConflict, ServerError } from './errors.ts';
 import type { MysqlOptions } from './options.ts';
 
 /** A row as the columns' values in order: numbers, strings (integers beyond 2^53), buffers or null. */
@@ -17,6 +17,7 @@ export type Rows = readonly Row[];
 /** An idle connection is not used again after this long: the server drops its end later (session-settings.ts). */
 const IDLE_MS_MAX = 25_000;
 const KEEPALIVE_DELAY_MS = 10_000;
+const ROLLBACKS_MAX = 3;
 
 /**
  * One connection. Several statements given at once travel as one message and are answered by one: the first error ends
@@ -86,12 +87,17 @@ export class MysqlConnection implements PooledConnection {
 
   /** Ends a transaction that an error left open. Drops the connection, which ends it too, when that does not work. */
   async rollback(): Promise<void> {
-    try {
-      await this.run(['ROLLBACK']);
-    } catch {
-      // The server rolls back what a lost connection had begun.
-      this.drop();
+    for (let attempt = 1; attempt <= ROLLBACKS_MAX; attempt += 1) {
+      try {
+        await this.run(['ROLLBACK']);
+        return;
+      } catch (error) {
+        // Galera answers the first one with the news that another node's transaction has ended this one.
+        if (!isConflict(error)) break;
+      }
     }
+    // The server rolls back what a lost connection had begun.
+    this.drop();
   }
 
   /** Ends it at once. */

@@ -28,6 +28,7 @@ export const ErrorNumber = {
   UNKNOWN_COM: 1047,
   BAD_DB: 1049,
   SERVER_SHUTDOWN: 1053,
+  DUP_ENTRY: 1062,
   RECORD_FILE_FULL: 1114,
   NET_PACKET_TOO_LARGE: 1153,
   TABLEACCESS_DENIED: 1142,
@@ -54,6 +55,7 @@ const NOTHING_WRITTEN: ReadonlySet<number> = new Set([
   N.DISK_FULL,
   N.DBACCESS_DENIED,
   N.UNKNOWN_COM,
+  N.DUP_ENTRY,
   N.RECORD_FILE_FULL,
   N.NET_PACKET_TOO_LARGE,
   N.TABLEACCESS_DENIED,
@@ -90,9 +92,12 @@ export function wroteNothing(error: ServerError): boolean {
   return NOTHING_WRITTEN.has(error.number);
 }
 
-/** Two transactions were in each other's way; this one is rolled back and may be tried again. Galera's certification too. */
+/**
+ * Two transactions were in each other's way; this one is rolled back and may be tried again. Galera ends one for another
+ * node's with error 1213, at COMMIT or before; where the other's rows come in before the end does, they show as duplicates.
+ */
 export function isConflict(error: unknown): boolean {
-  return error instanceof ServerError && error.number === N.LOCK_DEADLOCK;
+  return error instanceof ServerError && (error.number === N.LOCK_DEADLOCK || error.number === N.DUP_ENTRY);
 }
 
 /** After these the connection should not be used again: another host may be the right one by now. */
@@ -117,7 +122,7 @@ export function translate(error: unknown, shown: string): LogError {
   if (number === N.RECORD_FILE_FULL || number === N.DISK_FULL)
     return tell("the server's disk is full: free some space, writes go on by themselves");
   if (number === N.LOCK_WAIT_TIMEOUT) return tell('another connection held a lock for too long');
-  if (number === N.LOCK_DEADLOCK) return tell('others were in the way, time and again');
+  if (number === N.LOCK_DEADLOCK || number === N.DUP_ENTRY) return tell('others were in the way, time and again');
   if (number === N.NET_PACKET_TOO_LARGE)
     return tell("one value is larger than the server takes: raise the server's max_allowed_packet");
   if (DENIED.has(number)) return new LogError('refused', `store ${shown}: the server denies it (${text})`, options);

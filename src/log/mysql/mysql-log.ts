@@ -18,7 +18,7 @@ import { ConnectionPool } from '../shared/connection-pool.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
-import { append, appendText } from './append.ts';
+import { type AppendText, append, appendText } from './append.ts';
 import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
 import { retryConflicts } from './conflicts.ts';
 import type { MysqlConnection } from './connection.ts';
@@ -27,7 +27,7 @@ import { claimDuty, releaseDuty } from './duties.ts';
 import { ConnectionLost, translate } from './errors.ts';
 import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
 import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
-import { news } from './news.ts';
+import { FLUSH_ROWS, news } from './news.ts';
 import { type MysqlOptions, notOpen } from './options.ts';
 import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
@@ -62,11 +62,14 @@ export class MysqlLog implements SharedLog {
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
   readonly #snapshots = new SnapshotFiles();
+  readonly #flushRow = randomInt(FLUSH_ROWS);
   /** Calls under way. */
   readonly #calls = new Set<Promise<unknown>>();
   #state: 'new' | 'open' | 'closed' = 'new';
   #closing: Promise<void> | undefined;
   #loading: { readonly connection: MysqlConnection; readonly upTo: Revision; readonly timer: Timer } | undefined;
+  /** How often the fate of an append became unknown. */
+  #losses = 0;
   #commits = 0;
   #isForgetting = false;
 
@@ -129,12 +132,13 @@ export class MysqlLog implements SharedLog {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
     const { clock } = this.#context;
     const text = appendText(batch, this.#connector.facts?.packetBytesMax ?? Number.POSITIVE_INFINITY);
+    const losses = this.#losses;
     return this.#track(async () => {
       const beganMs = clock.monotonicMs();
       try {
         const result = await this.#breaker.run(() =>
           this.#appending
-            .use((connection) => append(connection, text, this.#options.shown))
+            .use((connection) => this.#appendNow(connection, text, losses))
             .catch((error) => this.#rethrow(error)),
         );
         this.stats.appendSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
@@ -146,6 +150,20 @@ export class MysqlLog implements SharedLog {
         throw error;
       }
     });
+  }
+
+  /** Not when it was decided on top of one whose fate is unknown by now. */
+  async #appendNow(connection: MysqlConnection, text: AppendText, losses: number): Promise<AppendResult> {
+    const { shown } = this.#options;
+    if (losses !== this.#losses) {
+      throw new LogError('unavailable', `store ${shown}: the connection was lost in the append before this one`);
+    }
+    try {
+      return await append(connection, text, shown);
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'ambiguous') this.#losses += 1;
+      throw error;
+    }
   }
 
   head(): Promise<Revision> {
@@ -194,7 +212,9 @@ export class MysqlLog implements SharedLog {
   }
 
   news(since: Cursor, bytesMax: number): Promise<News> {
-    return this.#call((connection) => news(connection, since, bytesMax));
+    return this.#call((connection) =>
+      news(connection, since, bytesMax, this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined),
+    );
   }
 
   /** Neither server tells: the Store polls, and peers hint. */
@@ -202,9 +222,15 @@ export class MysqlLog implements SharedLog {
     return false;
   }
 
-  settle(batch: AppendBatch): Promise<boolean> {
+  async settle(batch: AppendBatch): Promise<boolean> {
     const fence = randomInt(1, 2 ** 48 - 1);
-    return this.#call((connection) => settle(connection, batch, fence, this.#options.shown));
+    try {
+      return await this.#call((connection) => settle(connection, batch, fence));
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'closed') throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new LogError('ambiguous', `what became of an append cannot be found out yet: ${why}`, { cause: error });
+    }
   }
 
   renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {

@@ -15,6 +15,10 @@ import { changeOf, changesStatement } from './rows.ts';
  * Each statement sees a moment of its own, and the story is whole all the same: a commit that one can see names its
  * place, and all that led there is visible with it and never changed, only swept. A sweep raises `removed` in the same
  * commit, so when `removed`, read last, is not beyond the cursor, no row since the cursor can have been missing.
+ *
+ * Without a binary log InnoDB shows a commit to others a moment before it is on disk. Who acted on it then would have
+ * seen what a crash in that moment undoes. So the second message makes a commit of its own, in a table of its own: the
+ * redo log is flushed in order, so when this one is on disk, so is all that was seen before.
  */
 
 /** Commits read at a time. */
@@ -24,8 +28,16 @@ interface Commit extends Cursor {
   readonly bytes: number;
 }
 
-/** SharedLog.news. */
-export async function news(connection: MysqlConnection, since: Cursor, bytesMax: number): Promise<News> {
+/** Rows of the table `flush`: replicas that write to different ones do not wait for each other. */
+export const FLUSH_ROWS = 64;
+
+/** SharedLog.news. `flushRow`: the row to write to where commits are seen before they are on disk. */
+export async function news(
+  connection: MysqlConnection,
+  since: Cursor,
+  bytesMax: number,
+  flushRow: number | undefined,
+): Promise<News> {
   const { revision, notes } = since;
   const [heads = [], rows = []] = await connection.run([
     HEAD_STATEMENT,
@@ -45,6 +57,7 @@ export async function news(connection: MysqlConnection, since: Cursor, bytesMax:
     changesStatement(revision, cursor.revision),
     `SELECT ${NOTE_COLUMNS} FROM note WHERE number > ${notes} AND number <= ${cursor.notes} ORDER BY number`,
     HEAD_STATEMENT,
+    ...(flushRow === undefined ? [] : [flushStatement(flushRow)]),
   ]);
   if (headOf(after).removed > revision || noteRows.length < cursor.notes - notes) return { kind: 'behind' };
   return {
@@ -56,6 +69,10 @@ export async function news(connection: MysqlConnection, since: Cursor, bytesMax:
     swept,
     alarms,
   };
+}
+
+function flushStatement(row: number): string {
+  return `INSERT INTO flush (id, number) VALUES (${row}, 1) ON DUPLICATE KEY UPDATE number = number + 1`;
 }
 
 /** A cursor that is not among the commits: too old to be known, or of another history. */

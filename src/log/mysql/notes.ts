@@ -83,7 +83,8 @@ export function effectStatements(notes: readonly Note[]): string[] {
   for (const [id, effect] of leases) {
     if (effect.kind === 'remove') removed.push(id);
     else if (effect.kind === 'set') {
-      set.push(`(${id},${effect.ttl},${effect.remainingTtl},${NOW_US} + ${effect.ttl} * 1000000)`);
+      // A microsecond apart, so that those of one batch end in its order.
+      set.push(`(${id},${effect.ttl},${effect.remainingTtl},${NOW_US} + ${effect.ttl} * 1000000 + ${set.length})`);
     } else statements.push(`UPDATE lease SET remaining_ttl = ${effect.remainingTtl} WHERE id = ${id}`);
   }
   if (removed.length > 0) statements.push(`DELETE FROM lease WHERE id IN ${idList(removed)}`);

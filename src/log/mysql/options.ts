@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { LogError } from '../../mvcc/log.ts';
 import type { Host } from '../shared/host-list.ts';
 import { parseStoreUrl, refuse, UrlParameters } from '../shared/store-url.ts';
@@ -85,6 +86,9 @@ function problemOf(options: MysqlOptions): string | undefined {
   if (options.password !== undefined && options.passwordFile !== undefined)
     return 'the password stands in the URL or in password_file, not in both';
   if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) return 'tls_cert and tls_key go together';
+  const address = hosts.find(({ host }) => isIP(host) !== 0);
+  if (tls === 'verify-identity' && address !== undefined)
+    return `tls=verify-identity needs names: ${address.host} is an address; name the host, or take tls=verify-ca`;
   if (tls === 'off' && (tlsCaFile ?? tlsCertFile) !== undefined) return 'tls=off and TLS files contradict each other';
   return undefined;
 }

@@ -17,6 +17,7 @@ import { NOW_US, textLiteral } from './literals.ts';
  *   lease    deadlines by the database's clock
  *   record   small named things
  *   duty     who has which duty until when
+ *   flush    written to when what others committed must be on disk (news.ts)
  *   kedge    the schema's version, and who is bringing it up to date
  */
 
@@ -85,6 +86,12 @@ const MIGRATIONS: readonly (readonly string[])[] = [
        epoch BIGINT NOT NULL,
        until_us BIGINT NOT NULL,
        PRIMARY KEY (name)`,
+    ),
+    table(
+      'flush',
+      `id TINYINT NOT NULL,
+       number BIGINT NOT NULL,
+       PRIMARY KEY (id)`,
     ),
     table(
       'head',

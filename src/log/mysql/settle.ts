@@ -14,28 +14,15 @@ import { NOW_US } from './literals.ts';
  * lets through before makes this transaction fail and begin anew; one that comes after it fails itself.
  */
 
-/** True: it is committed. False: it never will be. `fence` is a fresh commit id. Rejects with LogError `ambiguous`. */
-export async function settle(
-  connection: MysqlConnection,
-  batch: AppendBatch,
-  fence: number,
-  shown: string,
-): Promise<boolean> {
-  try {
-    return await retryConflicts(() => lookAndFence(connection, batch, fence, shown));
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new LogError('ambiguous', `store ${shown}: what became of an append cannot be found out yet (${text})`, {
-      cause: error,
-    });
-  }
+/** True: it is committed. False: it never will be. `fence` is a fresh commit id. Rejects when that cannot be told. */
+export function settle(connection: MysqlConnection, batch: AppendBatch, fence: number): Promise<boolean> {
+  return retryConflicts(() => lookAndFence(connection, batch, fence));
 }
 
 async function lookAndFence(
   connection: MysqlConnection,
   { commit, expected, changes, notes }: AppendBatch,
   fence: number,
-  shown: string,
 ): Promise<boolean> {
   const revision = revisionAfter({ commit, expected, changes, notes });
   const notesAfter = expected.notes + notes.length;
@@ -54,10 +41,7 @@ async function lookAndFence(
     const isForgotten =
       numberAt(oldest, 0) > revision || (numberAt(oldest, 0) === revision && numberAt(oldest, 1) > notesAfter);
     if (isForgotten) {
-      throw new LogError(
-        'ambiguous',
-        `store ${shown}: the commits of that time are no longer known; restart this replica`,
-      );
+      throw new LogError('ambiguous', 'the commits of that time are no longer known; restart this replica');
     }
     const couldCome = numberAt(head, 0) === expected.commit;
     await connection.run([

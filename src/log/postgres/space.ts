@@ -66,7 +66,8 @@ export class Space {
         const { inUseBytes } = await this.size(connection);
         if (this.#sweptBytes < inUseBytes * WORTH_A_VACUUM) return;
         this.#sweptBytes = 0;
-        await connection.run(GENTLY);
+        // Through a PgBouncer it would stay with a session of others.
+        if (!this.#options.pgbouncer) await connection.run(GENTLY);
         for (const table of ['log', 'commit', 'note']) await connection.run(`VACUUM ${this.#options.schema}.${table}`);
       });
       return 0;

@@ -165,14 +165,19 @@ export function statementsFor(schema: string, channel: string | undefined) {
               swept = greatest(swept, $3::bigint)
          FROM g RETURNING g.bytes`,
     ),
-    /** Old commits and their notes, a bounded bite: the last 10,000 and those of an hour stay. */
+    /**
+     * Old commits and their notes, a bounded bite, from the oldest on without leaving one out: the last 10,000 and those
+     * of an hour stay.
+     */
     forget: at(
       'forget',
-      `WITH gone AS (
-         DELETE FROM ${s}.commit WHERE number IN (
-           SELECT number FROM ${s}.commit
-            WHERE number <= (SELECT max(number) FROM ${s}.commit) - 10000 AND at < now() - interval '1 hour'
-            ORDER BY number LIMIT $1::int) RETURNING notes),
+      `WITH first AS MATERIALIZED (SELECT number, at FROM ${s}.commit ORDER BY number LIMIT $1::int),
+       bound AS MATERIALIZED (
+         SELECT least((SELECT number FROM ${s}.commit ORDER BY number DESC LIMIT 1) - 10000,
+                      (SELECT max(number) FROM first),
+                      (SELECT min(number) - 1 FROM first WHERE at >= now() - interval '1 hour')) AS number),
+       gone AS (
+         DELETE FROM ${s}.commit c USING bound WHERE c.number <= bound.number RETURNING c.notes),
        notes AS (
          DELETE FROM ${s}.note WHERE number <= (SELECT max(notes) FROM gone)
           RETURNING coalesce(octet_length(name), 0) + coalesce(octet_length(value), 0) + ${ROW_BYTES} AS bytes)

@@ -47,7 +47,9 @@ export function parseStoreUrl(url: string, defaultPort: number): StoreUrl {
 
 /** A store's URL as it may be shown: without a password, wherever one may stand. */
 export function shownStoreUrl(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/?]*):.*@/is, '$1:***@').replace(/([?&][^=&]*password[^=&]*=)[^&]*/gi, '$1***');
+  return url
+    .replace(/^([a-z]+:\/{0,2}[^:@/?]*):.*@/is, '$1:***@')
+    .replace(/([?&][^=&]*password[^=&]*=)[^&]*/gi, '$1***');
 }
 
 /** A refusal that names the store. */
@@ -56,7 +58,8 @@ export function refuse(shown: string, why: string): LogError {
 }
 
 function hostOf(shown: string, text: string, defaultPort: number): Host {
-  const match = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]]*))(?::(\d+))?$/i.exec(text);
+  if (text.includes('@')) throw refuse(shown, 'there is more than one @: write one in a password as %40');
+  const match = /^(?:\[([0-9a-f:.%]+)\]|([^:@[\]]*))(?::(\d+))?$/i.exec(text);
   const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
   const host = decode(shown, 'host', match?.[1] ?? match?.[2] ?? '');
   if (host === '' || port < 1 || port > 65_535) throw refuse(shown, `"${text}" is not a host or host:port`);

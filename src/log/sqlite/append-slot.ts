@@ -7,7 +7,7 @@ import type { PackedAppend } from './protocol.ts';
 /*
  * One append at a time goes to the writer thread through shared memory: the rows are packed where the thread reads
  * them, and one word says whose turn it is. A message each way costs some 70 µs more, which a client that writes one
- * thing after the other would feel in every write.
+ * thing after the other would feel in every write, and a new buffer, which one that writes much would.
  *
  *   main    pack rows ─▶ turn = asked ─▶ ring the bell            Atomics.waitAsync(turn) ─▶ result
  *   thread                                    append ─▶ turn = committed | moved | failed ─▶ notify
@@ -32,8 +32,11 @@ const FOUND_HEAD = 1;
 /** Whose turn it is. `asked` is the thread's, all others are the caller's. */
 const Turn = { free: 0, asked: 1, committed: 2, moved: 3, failed: 4 } as const;
 
-/** Longer batches go by message: they take so long that the hop does not count. */
-const SLOT_BYTES = 1024 * 1024;
+/**
+ * As much as the Writer puts into a batch, about; what is longer goes by message. Memory counts when it is first used
+ * and is used again: a buffer of its own for each batch of 4 MiB cost more in page faults than in copying.
+ */
+const SLOT_BYTES = 9 * 1024 * 1024;
 
 export const COMMITTED: AppendResult = { kind: 'committed' };
 

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { openAlone } from './connection.ts';
 import { corrupt, translate } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
 import { identify } from './schema.ts';
@@ -29,7 +30,7 @@ export function checkIntegrity(options: SqliteOptions): void {
     (options.check === 'auto' && unclean && bytes <= AUTO_CHECK_BYTES_MAX);
   let db: Database.Database | undefined;
   try {
-    db = new Database(file, { fileMustExist: true });
+    db = openAlone(file);
     identify(db, file);
     if (whole) {
       const found = db.pragma(options.check === 'full' ? 'integrity_check(1)' : 'quick_check(1)', { simple: true });

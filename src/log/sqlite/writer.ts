@@ -57,6 +57,15 @@ export function createWriter(
     }
   }
 
+  /** The same for a single statement, which commits by itself: BEGIN and COMMIT are a fifth of its CPU. */
+  function commitOne(change: (session: Session) => void, written: (session: Session) => boolean): void {
+    try {
+      change(current());
+    } catch (error) {
+      if (!settle(error, written)) throw translate(error, options.file);
+    }
+  }
+
   /**
    * After a failed COMMIT: was it written? Asks the file through a new connection. After a failed fsync the frames may
    * be in the log all the same, for the next start to find: one more commit goes over them, or makes them certain.
@@ -101,7 +110,8 @@ export function createWriter(
       s.lastHead ??= s.head.get() ?? 0;
       if (s.lastHead !== call.expectedHead) return { moved: s.lastHead };
       s.lastHead = undefined;
-      commit(
+      const isOne = call.rows === 1 && call.notes === undefined;
+      (isOne ? commitOne : commit)(
         (session) => append(session, call, batch),
         (session) => call.rows > 0 && session.head.get() === newHead,
       );

@@ -1,0 +1,2 @@
+/** Where /sys has its CPUs. */
+export const CPUS = 'sys/devices/system/cpu';

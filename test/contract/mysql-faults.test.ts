@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
+import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
+import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
+import { sharedFaults } from './shared-faults.ts';
+
+describe.skipIf(!hasMariadb())('on the way to a real MariaDB', () => {
+  let server: MariadbServer;
+  beforeAll(async () => {
+    server = await MariadbServer.start();
+  });
+  afterAll(() => server.dispose());
+
+  sharedFaults('mysql', async () => {
+    const database = server.freshDatabase();
+    const parameters = '?statement_timeout=1s&connect_timeout=1s&wait=500ms&connections=4';
+    return {
+      port: server.port,
+      logOver: (port) => new MysqlLog(parseMysqlUrl(server.url(database, parameters, port))),
+    };
+  });
+});

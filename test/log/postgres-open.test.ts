@@ -1,0 +1,308 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { logFor } from '../../src/log/engines.ts';
+import { parsePostgresUrl } from '../../src/log/postgres/options.ts';
+import { PostgresLog } from '../../src/log/postgres/postgres-log.ts';
+import { SCHEMA_VERSION } from '../../src/log/postgres/schema.ts';
+import { restoreSqlite } from '../../src/log/sqlite/restore.ts';
+import type { LogState } from '../../src/mvcc/log.ts';
+import { put } from '../contract/changes.ts';
+import { batchAt } from '../contract/shared-contract.ts';
+import { cursorAfter } from '../support/commit-chain.ts';
+import { freePort } from '../support/ports.ts';
+import { hasPostgres, PostgresServer } from '../support/postgres.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
+  let server: PostgresServer;
+  const closing: PostgresLog[] = [];
+
+  beforeAll(async () => {
+    server = await PostgresServer.start();
+    await server.query("CREATE ROLE poor LOGIN PASSWORD 'geheim'");
+  });
+  afterAll(() => server.dispose());
+  afterEach(async () => {
+    for (const log of closing.splice(0)) await log.close();
+  });
+
+  function logOf(url: string): PostgresLog {
+    const log = new PostgresLog(parsePostgresUrl(url));
+    closing.push(log);
+    return log;
+  }
+
+  function as(user: string, database: string, parameters = ''): string {
+    return `postgres://${user}@127.0.0.1:${server.port}/${database}${parameters}`;
+  }
+
+  it('makes database and tables once, whoever comes first', async () => {
+    const url = server.url(server.freshDatabase());
+    const states = await Promise.all(Array.from({ length: 5 }, () => logOf(url).open()));
+    for (const state of states) expect(state).toEqual(states[0]);
+  });
+
+  it('keeps several stores in one database apart, by schema', async () => {
+    const database = 'postgres';
+    const [one, two] = [logOf(server.url(database, '?schema=one')), logOf(server.url(database, '?schema=two'))];
+    const state = await one.open();
+    await two.open();
+    await one.append(batchAt(state.cursor, [put(2, 0, 'a', '')]));
+    expect([await one.head(), await two.head()]).toEqual([2, 1]);
+  });
+
+  it('needs no right to make anything once the schema is there', async () => {
+    const database = server.freshDatabase();
+    await logOf(server.url(database)).open();
+    const tables = ['commit', 'log', 'note', 'lease', 'record', 'duty', 'store'].map((name) => `kedge.${name}`);
+    await server.query(
+      `GRANT USAGE ON SCHEMA kedge TO poor; GRANT SELECT, INSERT, UPDATE, DELETE ON ${tables} TO poor`,
+      database,
+    );
+    const log = logOf(as('poor', database));
+    const { cursor } = await log.open();
+    expect(await log.append(batchAt(cursor, [put(2, 0, 'a', '')], [{ kind: 'grant', id: 1n, ttl: 5 }]))).toEqual({
+      kind: 'committed',
+    });
+  });
+
+  it.each<[string, (database: string) => Promise<string>, RegExp]>([
+    [
+      'a newer schema',
+      async (database) => {
+        await logOf(server.url(database)).open();
+        await server.query(`UPDATE kedge.store SET schema_version = ${SCHEMA_VERSION + 1}`, database);
+        return server.url(database);
+      },
+      /schema kedge has version 2, this kedge knows up to 1: run the newer kedge/,
+    ],
+    [
+      'a schema of somebody else',
+      async (database) => {
+        await server.query(`CREATE DATABASE ${database}`);
+        await server.query('CREATE SCHEMA kedge; CREATE TABLE kedge.log (id int)', database);
+        return server.url(database);
+      },
+      /schema kedge holds other tables: choose another one with \?schema=/,
+    ],
+    ['no right to make a database', async (database) => as('poor', database), /it cannot be made .*CREATEDB/],
+    [
+      'no right to make a schema',
+      async (database) => {
+        await server.query(`CREATE DATABASE ${database}`);
+        return as('poor', database);
+      },
+      /GRANT CREATE ON DATABASE/,
+    ],
+    ['no such role', async (database) => as('nobody_at_all', database), /look at user and password/],
+    [
+      'a default isolation that a PgBouncer passes on',
+      async (database) => {
+        await server.query(`CREATE DATABASE ${database}`);
+        await server.query(`ALTER DATABASE ${database} SET default_transaction_isolation = 'serializable'`);
+        return server.url(database, '?pgbouncer=transaction');
+      },
+      /transactions are "serializable" by default/,
+    ],
+    [
+      'a password file that is not there',
+      async (database) => server.url(database, '?password_file=/no/such/file'),
+      /parameter password_file: ENOENT/,
+    ],
+    [
+      'TLS that the server does not speak',
+      async (database) => server.url(database, '?sslmode=require'),
+      /speaks no TLS.*sslmode=disable/,
+    ],
+  ])('is refused for %s', async (_, prepare, message) => {
+    const log = logOf(await prepare(server.freshDatabase()));
+    await expect(log.open()).rejects.toMatchObject({
+      name: 'LogError',
+      code: 'refused',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('ends soon when nobody is there', async () => {
+    const log = logOf(`postgres://127.0.0.1:${await freePort()}/x?pool_wait=200ms`);
+    await expect(log.open()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  it('warns of settings that cost durability', async () => {
+    const database = server.freshDatabase();
+    const log = logOf(server.url(database));
+    await log.open();
+    expect((await log.health()).warnings).toEqual([]);
+    await server.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
+    const careless = logOf(server.url(database));
+    await careless.open();
+    const { warnings, server: name, problem } = await careless.health();
+    expect(warnings).toEqual([expect.stringMatching(/^synchronous_commit is off/)]);
+    expect(name).toMatch(/^PostgreSQL \d+/);
+    expect(problem).toBe(undefined);
+  });
+
+  it('gives a snapshot that the embedded engine restores', async () => {
+    const url = server.url('postgres', `?${server.freshSchema()}`);
+    const log = logOf(url);
+    const first = await log.open();
+    const changes = Array.from({ length: 1_500 }, (_, i) => put(2 + i, 0, `key ${i}`, `value ${i}`));
+    const batch = batchAt(first.cursor, changes, [
+      { kind: 'grant', id: -5n, ttl: 60 },
+      { kind: 'record', name: 'auth/\xff', value: new Uint8Array([0, 255]) },
+    ]);
+    await log.append(batch);
+    await log.compact(7);
+    await log.sweep([{ revision: 3, sub: 0 }], 7);
+    await log.alarm('nospace', true);
+    const folder = temporaryFolder('snapshot');
+    const file = join(folder, 'snapshot.db');
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of (await log.snapshot()).chunks) chunks.push(chunk);
+    writeFileSync(file, Buffer.concat(chunks));
+    const to = join(folder, 'restored.db');
+    await restoreSqlite({ snapshotFile: file, to });
+    const restored = logFor(`sqlite://${to}`);
+    const { cursor, rows, ...state } = await restored.open();
+    const expected: LogState = await logOf(url).open();
+    expect(state).toEqual({
+      horizon: expected.horizon,
+      leases: expected.leases,
+      records: expected.records,
+      alarms: expected.alarms,
+      clusterId: expected.clusterId,
+      memberId: expected.memberId,
+    });
+    expect(cursor.revision).toBe(cursorAfter(batch).revision);
+    expect(rows).toBe(1_499);
+    expect(await restored.changes(0, 1e9)).toEqual(await log.changes(0, 1e9));
+    await restored.close();
+  });
+
+  it('forgets old commits, and the last hour and 10,000 never', async () => {
+    const database = server.freshDatabase();
+    const log = logOf(server.url(database));
+    const { cursor } = await log.open();
+    const next = batchAt(cursor, [put(2, 0, 'a', '')], [{ kind: 'grant', id: 1n, ttl: 60 }]);
+    await log.append(next);
+    const at = cursorAfter(next);
+    // As if thirty thousand had been committed since, the first 25,000 of them long ago.
+    await server.query("UPDATE kedge.commit SET at = now() - interval '3 hours'", database);
+    await server.query(
+      `INSERT INTO kedge.commit SELECT 2 + g, 100000000 + g, 2, 1, 0, 0, now() - CASE WHEN g <= 25000 THEN interval '2 hours' ELSE interval '0' END
+         FROM generate_series(1, 30000) g`,
+      database,
+    );
+    for (let i = 0; i < 8; i++) await log.sweep([], 1);
+    const [[first, last, count, notes] = []] = await server.query(
+      'SELECT min(number), max(number), count(*), (SELECT count(*) FROM kedge.note) FROM kedge.commit',
+      database,
+    );
+    expect([first, last, count, notes].map(Number)).toEqual([20_003, 30_002, 10_000, 0]);
+    expect(await log.news(at, 1e6)).toEqual({ kind: 'foreign' });
+    expect(await log.news({ ...at, commit: 100_000_000 + 20_001 }, 1e6)).toMatchObject({ kind: 'news', notes: [] });
+    // An append from before is past telling.
+    await expect(log.settle(batchAt(cursor, []))).rejects.toMatchObject({ code: 'ambiguous' });
+  });
+
+  it('verifies the certificate of a server that speaks TLS', async () => {
+    const folder = temporaryFolder('tls');
+    makeCertificates(folder);
+    const secure = await PostgresServer.start();
+    try {
+      for (const name of ['server.key', 'server.crt', 'ca.crt']) {
+        const path = join(secure.data, name);
+        writeFileSync(path, readFileSync(join(folder, name)));
+        const { uid, gid } = statSync(secure.data);
+        if (process.getuid?.() === 0) chownSync(path, uid, gid);
+        chmodSync(path, 0o600);
+      }
+      await secure.stop();
+      await secure.run({ ssl: 'on', ssl_cert_file: 'server.crt', ssl_key_file: 'server.key', ssl_ca_file: 'ca.crt' });
+      const ca = join(folder, 'ca.crt');
+      const at = (host: string, parameters: string) => `postgres://kedge@${host}:${secure.port}/tls?${parameters}`;
+      await logOf(at('localhost', `sslmode=verify-full&sslrootcert=${ca}`)).open();
+      await logOf(at('127.0.0.1', `sslmode=verify-ca&sslrootcert=${ca}`)).open();
+      const log = logOf(at('127.0.0.1', 'sslmode=require'));
+      await log.open();
+      expect((await log.health()).warnings).toEqual([expect.stringContaining('sslmode=require')]);
+      const key = `sslcert=${join(folder, 'client.crt')}&sslkey=${join(folder, 'client.key')}`;
+      await logOf(at('localhost', `sslmode=verify-full&sslrootcert=${ca}&${key}`)).open();
+      await expect(logOf(at('127.0.0.1', `sslmode=verify-full&sslrootcert=${ca}`)).open()).rejects.toMatchObject({
+        code: 'refused',
+        message: expect.stringContaining('127.0.0.1'),
+      });
+      await expect(logOf(at('localhost', 'sslmode=verify-full')).open()).rejects.toMatchObject({
+        code: 'refused',
+        message: expect.stringContaining('sslrootcert'),
+      });
+    } finally {
+      await secure.dispose();
+    }
+  });
+});
+
+/** An authority, a server named localhost, a client named kedge. */
+function makeCertificates(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  run(
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=tests',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+  );
+  for (const [name, subject] of [
+    ['server', 'localhost'],
+    ['client', 'kedge'],
+  ] as const) {
+    writeFileSync(join(folder, `${name}.ext`), `subjectAltName=DNS:${subject}\n`);
+    run(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-subj',
+      `/CN=${subject}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+    );
+    run(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.crt`,
+    );
+  }
+}

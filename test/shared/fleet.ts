@@ -1,0 +1,97 @@
+import { EtcdClient, RpcError } from '../support/client.ts';
+import { startKedge } from '../support/kedge.ts';
+import type { Event } from '../support/messages.ts';
+import { freePort } from '../support/ports.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { pause } from './database.ts';
+import { PREFIX } from './load.ts';
+
+/** Several kedges on one database; one that is killed comes back at its place. */
+export class Fleet {
+  readonly #urls: readonly string[];
+  readonly #ports: readonly number[];
+  readonly #replicas: (ServerProcess | undefined)[];
+
+  private constructor(urls: readonly string[], ports: readonly number[]) {
+    this.#urls = urls;
+    this.#ports = ports;
+    this.#replicas = urls.map(() => undefined);
+  }
+
+  /** One replica for each URL of the same store. */
+  static async start(urls: readonly string[]): Promise<Fleet> {
+    const ports: number[] = [];
+    for (const _ of urls) ports.push(await freePort());
+    const fleet = new Fleet(urls, ports);
+    await Promise.all(urls.map((_, i) => fleet.startReplica(i)));
+    return fleet;
+  }
+
+  get endpoints(): string[] {
+    return this.#ports.map((port) => `127.0.0.1:${port}`);
+  }
+
+  replica(i: number): ServerProcess {
+    const replica = this.#replicas[i];
+    if (replica === undefined) throw new Error(`replica ${i} is not running`);
+    return replica;
+  }
+
+  async startReplica(i: number): Promise<void> {
+    const args = [`--store=${this.#urls[i]}`, `--name=replica-${i}`];
+    this.#replicas[i] = await startKedge({ port: this.#ports[i] ?? 0, args });
+  }
+
+  async killReplica(i: number): Promise<void> {
+    await this.replica(i).kill();
+  }
+
+  /** Waits until all answer linearizable reads. */
+  async healthy(): Promise<void> {
+    for (const endpoint of this.endpoints) {
+      const client = new EtcdClient(endpoint, { timeoutMs: 5_000 });
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          await client.call('KV/Range', { key: Buffer.from(PREFIX) });
+          break;
+        } catch (error) {
+          if (!(error instanceof RpcError) || attempt > 120) throw error;
+          await pause(250);
+        }
+      }
+      client.close();
+    }
+  }
+
+  /** All events of the store since its beginning, as one replica tells them. */
+  async events(i: number): Promise<Event[]> {
+    const client = new EtcdClient(this.endpoints[i] ?? '', { timeoutMs: 60_000 });
+    const head = Number((await client.call('KV/Range', { key: Buffer.from(PREFIX) })).header?.revision);
+    const stream = client.stream('Watch/Watch');
+    stream.send({ create_request: { key: Buffer.from([0]), range_end: Buffer.from([0]), start_revision: 2 } });
+    const events: Event[] = [];
+    while (head > 1 && Number(events.at(-1)?.kv?.mod_revision ?? 0) < head) {
+      const answer = await stream.take();
+      if (answer.canceled) throw new Error(`the watch was canceled: ${answer.cancel_reason}`);
+      events.push(...answer.events);
+    }
+    stream.cancel();
+    client.close();
+    return events;
+  }
+
+  async hashes(): Promise<string[]> {
+    const hashes: string[] = [];
+    for (const endpoint of this.endpoints) {
+      const client = new EtcdClient(endpoint);
+      const { hash, compact_revision, header } = await client.call('Maintenance/HashKV', {});
+      hashes.push(`${header?.revision} ${compact_revision} ${hash}`);
+      client.close();
+    }
+    return hashes;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#replicas.map((replica) => replica?.kill()));
+  }
+}
