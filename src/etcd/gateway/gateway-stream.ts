@@ -128,8 +128,9 @@ export class GatewayStream implements HttpStreamHandler {
       }
     }
     this.#begin(200, {});
-    http.end();
+    // Before the end, which may close the exchange at once: it was not the client who ended it.
     this.#over(error, false);
+    http.end();
   }
 
   #over(error: unknown, isCancelled: boolean): void {
