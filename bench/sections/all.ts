@@ -4,7 +4,16 @@ import { generator } from './generator.ts';
 import { memory } from './memory.ts';
 import { resources } from './resources.ts';
 import type { Section } from './section.ts';
+import { sharedSections } from './shared.ts';
 import { start } from './start.ts';
 
 /** In the order they run, behind the table. */
-export const sections: readonly Section[] = [generator, memory, start, flatness, compaction, resources];
+export const sections: readonly Section[] = [
+  generator,
+  memory,
+  start,
+  flatness,
+  compaction,
+  resources,
+  ...sharedSections,
+];

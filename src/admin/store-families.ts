@@ -65,7 +65,7 @@ export function etcdStoreFamilies({ store }: StoreCells): Family[] {
 
 /** What etcd has no name for. */
 export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Family[] {
-  const { cache, valueReads: values, watches, leases } = store;
+  const { cache, pinned, valueReads: values, watches, leases } = store;
   return [
     gauge('kedge_writer_queued_requests', 'Writes that wait for the next commit.', store.queuedRequests),
     gauge('kedge_writer_queued_bytes', 'Their bytes.', store.queuedBytes),
@@ -82,6 +82,9 @@ export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Fa
     counter('kedge_value_cache_hits_total', 'Values found in memory.', cache.hits),
     counter('kedge_value_cache_misses_total', 'Values read from the store.', cache.misses),
     gauge('kedge_value_cache_bytes', 'Memory taken by values.', cache.bytes),
+    gauge('kedge_pinned_keys', 'Keys whose values stay in memory (--pin-prefix).', pinned.keys),
+    gauge('kedge_pinned_bytes', 'Memory that they take.', pinned.bytes),
+    counter('kedge_pinned_hits_total', 'Values found there and not in the cache.', pinned.hits),
     counter('kedge_value_reads_total', 'Reads of the store for values.', values.reads),
     counter('kedge_value_read_rows_total', 'Values that these reads asked for.', values.rows),
     gauge('kedge_watch_lag_revisions', 'How far the slowest watcher is behind.', watchLagRevisions),

@@ -33,6 +33,8 @@ export class Messages {
     if (version instanceof KeyEntry) {
       const view = this.#cache.view(version.address, version.length);
       if (view !== undefined) return view;
+      const pinned = this.#cache.pinned?.get(version);
+      if (pinned !== undefined) return pinned;
     }
     return this.#loaded.size === 0 ? undefined : this.#loaded.get(placeOf(version));
   }

@@ -89,8 +89,9 @@ export class RangeReader {
     const { address } = version;
     const message = this.#cache.view(address, version.length);
     if (message === undefined) {
-      this.#cache.stats.misses.value += 1;
-      return undefined;
+      const pinned = this.#cache.pinned?.get(version);
+      if (pinned === undefined) this.#cache.stats.misses.value += 1;
+      return pinned;
     }
     this.#cache.stats.hits.value += 1;
     if (this.#cache.isOld(address)) this.#tail.noteOldHit(version);

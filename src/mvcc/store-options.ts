@@ -7,6 +7,7 @@ import type { LessorLimits } from './lessor.ts';
 import type { Log } from './log.ts';
 import type { SharedLessorLimits } from './shared-lessor.ts';
 import type { StoreStats } from './store-stats.ts';
+import type { Key } from './types.ts';
 import type { ValueReaderLimits } from './value-reader.ts';
 import type { WriterLimits } from './writer.ts';
 
@@ -22,6 +23,8 @@ export interface StoreOptions {
   readonly quotaBytes?: number;
   /** Memory for values, allocated as it fills. Default 64 MiB. */
   readonly cacheBytes?: number;
+  /** The newest values of keys that begin so stay in memory, beside the cache. */
+  readonly pinnedPrefixes?: readonly Key[];
   /** Smaller slabs are for tests. */
   readonly cacheSlabBytes?: number;
   /** Names this replica where several share a log; unique among them. Required with a shared log. */

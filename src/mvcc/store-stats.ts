@@ -1,5 +1,6 @@
 import { Counter, exponentialBounds, Gauge, Histogram } from '../base/metrics.ts';
 import { LessorStats } from './lessor-stats.ts';
+import { PinnedValuesStats } from './pinned-values.ts';
 import { ValueCacheStats } from './value-cache.ts';
 import { ValueReaderStats } from './value-reader.ts';
 import { WatchHubStats } from './watch-hub-stats.ts';
@@ -7,6 +8,7 @@ import { WatchHubStats } from './watch-hub-stats.ts';
 /** Cells of the store and its parts. In brackets etcd's name where it has the same thing (server/storage/mvcc/metrics.go). */
 export class StoreStats {
   readonly cache = new ValueCacheStats();
+  readonly pinned = new PinnedValuesStats();
   readonly valueReads = new ValueReaderStats();
   readonly leases = new LessorStats();
   readonly watches = new WatchHubStats();

@@ -13,6 +13,7 @@ import type { LeaseService } from './lease-service.ts';
 import { isShared, type Log, type LogSnapshot } from './log.ts';
 import { LogHistory } from './log-history.ts';
 import { newLeaseService } from './new-lease-service.ts';
+import { PinnedValues } from './pinned-values.ts';
 import { Quota } from './quota.ts';
 import { RangeReader } from './range-reader.ts';
 import { ReadTxns } from './read-txns.ts';
@@ -101,11 +102,10 @@ export class Store implements StoreApi {
     this.stats = options.stats ?? new StoreStats();
     this.#options = options;
     this.#log = log;
-    this.#cache = new ValueCache(
-      options.cacheBytes ?? STORE_LIMITS.cacheBytes,
-      options.cacheSlabBytes,
-      this.stats.cache,
-    );
+    const pins = options.pinnedPrefixes ?? [];
+    const pinned = pins.length === 0 ? undefined : new PinnedValues(pins, this.stats.pinned);
+    const { cacheBytes = STORE_LIMITS.cacheBytes, cacheSlabBytes } = options;
+    this.#cache = new ValueCache(cacheBytes, cacheSlabBytes, this.stats.cache, pinned);
     this.#values = new ValueReader(log, limits, this.stats.valueReads);
     this.#lessor = newLeaseService(shared, options, this.stats.leases, {
       submit: (request) => this.#writer.submit(request),
@@ -190,6 +190,7 @@ export class Store implements StoreApi {
     });
     this.#index.sortLoaded((key, lease) => this.#lessor.move(key, 0n, lease));
     this.stats.keys.value = this.#index.liveKeys;
+    await this.#cache.pinned?.load(this.#index, this.#values);
     this.#alarms.restore(state.alarms);
     await this.#quota.refresh();
     // Heads are set before the hub looks at them.

@@ -121,6 +121,7 @@ export class Tail {
     }
     entry.address = address;
     entry.length = length;
+    cache.pinned?.note(change);
     batch.note(i, address, length);
     if (version > 0) {
       this.#stats.puts.value += 1;

@@ -1,4 +1,5 @@
 import { Counter, Gauge } from '../base/metrics.ts';
+import type { PinnedValues } from './pinned-values.ts';
 
 /**
  * The ValueCache: one ring of bytes that holds the KeyValue messages applied or read last.
@@ -15,14 +16,17 @@ import { Counter, Gauge } from '../base/metrics.ts';
  */
 export class ValueCache {
   readonly stats: ValueCacheStats;
+  /** What stays whatever comes, if anything does: to be asked when `view` has nothing. */
+  readonly pinned: PinnedValues | undefined;
   readonly #slabs: (Uint8Array | undefined)[];
   readonly #slabBytes: number;
   readonly #capacity: number;
   #end = 0;
 
   /** `capacityBytes` is rounded up to whole slabs, of which there are at least two. A message beyond a slab is never kept. */
-  constructor(capacityBytes: number, slabBytes = SLAB_BYTES, stats = new ValueCacheStats()) {
+  constructor(capacityBytes: number, slabBytes = SLAB_BYTES, stats = new ValueCacheStats(), pinned?: PinnedValues) {
     this.stats = stats;
+    this.pinned = pinned;
     stats.bytes.value = 0;
     const slabs = Math.max(2, Math.ceil(capacityBytes / slabBytes));
     this.#slabs = new Array<Uint8Array | undefined>(slabs).fill(undefined);

@@ -59,6 +59,7 @@ export function storeFor(
         logger,
         quotaBytes,
         cacheBytes: options.valueCacheBytes,
+        pinnedPrefixes: options.pinPrefix.map((prefix) => Buffer.from(prefix).toString('latin1')),
         limits: { sliceRowsMax: options.compactBatchSize },
         replica,
         stats: cells,

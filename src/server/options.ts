@@ -112,6 +112,13 @@ export const SERVE_OPTIONS = {
     help: "kine's name: the most superseded rows that one step of a compaction takes away",
   }),
 
+  pinPrefix: option(list(text('prefix')), {
+    flag: 'pin-prefix',
+    default: [],
+    defaultText: 'none',
+    group: STORE,
+    help: 'values of keys that begin so stay in memory for good, such as /registry/services/endpoints/',
+  }),
   checkInterval: option(duration(), {
     flag: 'check-interval',
     default: 0,
