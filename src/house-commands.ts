@@ -5,6 +5,7 @@
 import { systemRandom } from './base/chance.ts';
 import { systemClock } from './base/clock.ts';
 import type { Command } from './base/command.ts';
+import { certsCommand } from './ctl/certs.ts';
 import { checkCommand } from './ctl/check.ts';
 import { completionCommand } from './ctl/completion.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
@@ -24,6 +25,7 @@ export function houseCommands(print: (line: string) => void, all: () => readonly
     serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
     checkCommand({ print, progress }),
     snapshotRestoreCommand(print),
+    certsCommand(systemClock, print),
     ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
     versionCommand(ETCD_VERSION, print),
     completionCommand(all, print),

@@ -24,7 +24,11 @@ const ROOMS: Readonly<
   admin: { rooms: ['wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
   client: { rooms: ['etcd', 'base'], npm: ['@grpc/grpc-js'], node: 'any' },
   resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
-  server: { rooms: ['admin', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'], npm: ['pino'], node: 'any' },
+  server: {
+    rooms: ['admin', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'],
+    npm: ['pino', '@peculiar/x509'],
+    node: 'any',
+  },
   ctl: { rooms: ['server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
   'main.ts': { rooms: ['house-commands.ts', 'client', 'ctl', 'base'], npm: [], node: 'any' },
   'house-commands.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },

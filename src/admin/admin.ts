@@ -17,17 +17,8 @@ export interface AdminOptions {
   readonly clusterVersion: string;
 }
 
-const CORS: Readonly<Record<string, string>> = {
-  'access-control-allow-headers': 'accept, content-type, authorization',
-  'access-control-allow-methods': 'POST, GET, OPTIONS, PUT, DELETE',
-  'access-control-allow-origin': '*',
-};
-
 export function adminHandler(options: AdminOptions): HttpHandler {
-  return async (request) => {
-    const answer = await route(request, options);
-    return { ...answer, headers: { ...CORS, ...answer.headers } };
-  };
+  return (request) => route(request, options);
 }
 
 async function route(request: HttpRequest, options: AdminOptions): Promise<HttpResponse> {

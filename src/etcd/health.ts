@@ -9,12 +9,20 @@ const NOT_SERVING = 2;
 const SERVICE_UNKNOWN = 3;
 
 /**
- * grpc.health.v1.Health. As in etcd it knows of the server as a whole (the empty name) and of no single service.
+ * grpc.health.v1.Health: of the server as a whole (the empty name, which is all that etcd knows of) and of each service,
+ * which are up and down together.
  * Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
  */
 export class HealthService {
   private serving = true;
+  private services: ReadonlySet<string> = new Set();
   private readonly watchers = new Set<() => void>();
+
+  /** The full names of the services there are. */
+  setServices(names: ReadonlySet<string>): void {
+    this.services = names;
+    for (const wake of this.watchers) wake();
+  }
 
   /** Tells everyone that the server does or does not take requests, as before it stops. */
   setServing(serving: boolean): void {
@@ -28,8 +36,9 @@ export class HealthService {
       [
         '/grpc.health.v1.Health/Check',
         tableMethod(HealthCheckRequest, HealthCheckResponse, ({ service }) => {
-          if (service !== '') throw new StatusError(Status.notFound, 'unknown service');
-          return { status: this.status(service) };
+          const status = this.status(service);
+          if (status === SERVICE_UNKNOWN) throw new StatusError(Status.notFound, 'unknown service');
+          return { status };
         }),
       ],
       [
@@ -53,7 +62,7 @@ export class HealthService {
   }
 
   private status(service: string): number {
-    if (service !== '') return SERVICE_UNKNOWN;
+    if (service !== '' && !this.services.has(service)) return SERVICE_UNKNOWN;
     return this.serving ? SERVING : NOT_SERVING;
   }
 

@@ -3,12 +3,15 @@ import type { Gauge } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method, ServiceTable } from '../wire/grpc.ts';
 import { clusterService } from './cluster.ts';
+import { electionService } from './election.ts';
 import { HeaderCodec } from './header.ts';
 import type { HealthService } from './health.ts';
 import { kvService } from './kv.ts';
 import { leaseService } from './lease.ts';
+import { lockService } from './lock.ts';
 import { maintenanceService } from './maintenance.ts';
 import type { OpenStreams } from './open-streams.ts';
+import { reflectionService } from './reflection.ts';
 import { watchService } from './watch.ts';
 
 /** Everything that the API needs to know; every number comes in here. */
@@ -41,7 +44,7 @@ export interface EtcdServicesOptions {
 }
 
 /**
- * The etcd API as one table for the wire. A path that is not in it (Auth, Lock, Election for now) is answered there:
+ * The etcd API as one table for the wire. A path that is not in it (Auth for now) is answered there:
  * Unimplemented, "unknown service …", as grpc-go does.
  */
 export function etcdServices(options: EtcdServicesOptions): ServiceTable {
@@ -69,5 +72,11 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
     ...maintenanceService({ store, header, quotaBytes: options.quotaBytes }),
     ...options.health.methods(openStreams),
   ];
-  return new Map(methods);
+  const table = new Map(methods);
+  // Recipes on the methods above: whatever checks calls is to stand around those, and so checks these too.
+  const lookup = (path: string): Method | undefined => table.get(path);
+  const recipes = [...lockService(lookup), ...electionService(lookup, openStreams)];
+  for (const [path, method] of [...recipes, ...reflectionService(lookup, openStreams)]) table.set(path, method);
+  options.health.setServices(new Set([...table.keys()].map((path) => path.slice(1, path.lastIndexOf('/')))));
+  return table;
 }

@@ -4,12 +4,13 @@ import type { Started } from './server.ts';
 /** What a person wants to know first: where it listens, where the data is, and how to use it. */
 export function banner(started: Started, version: string): string {
   const endpoint = reachable(started.listening[0] ?? '');
-  const http = started.listening.map(reachable).find((url) => url.startsWith('http://'));
+  const http = started.listening.map(reachable).find((url) => /^https?:/.test(url));
+  const tls = endpoint.includes('s://') ? ' --cacert=<ca.crt>' : '';
   const rows: (readonly [string, string])[] = [
     ['listening', started.listening.join('  ')],
     ['data', started.store],
     ['revision', `${started.revision} (${started.keys} keys, ${formatBytes(started.totalBytes)})`],
-    ['etcdctl', `etcdctl --endpoints=${endpoint} put hello world`],
+    ['etcdctl', `etcdctl --endpoints=${endpoint}${tls} put hello world`],
     ['kube-apiserver', `--etcd-servers=${endpoint}`],
     ['health, metrics', http === undefined ? 'on the same socket' : `${http}/readyz  ${http}/metrics`],
     ['stop', 'Ctrl-C or SIGTERM'],

@@ -39,7 +39,6 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   ['every answer waits for the disk; see --store']: ['unsafe-no-fsync'],
   [NOT_KEPT]: [
     'enable-pprof',
-    'enable-grpc-gateway',
     'enable-log-rotation',
     'enable-distributed-tracing',
     'experimental-enable-distributed-tracing',
@@ -116,17 +115,14 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'compaction-sleep-interval',
     'experimental-compaction-sleep-interval',
   ],
+  ['the gateway calls nobody over the network']: ['client-cert-file', 'client-key-file'],
   [NOT_KEPT]: [
-    'cors',
-    'host-whitelist',
     'metrics',
     'logger',
     'log-package-levels',
     'log-rotation-config-json',
     'warning-apply-duration',
     'experimental-warning-apply-duration',
-    'warning-unary-request-duration',
-    'experimental-warning-unary-request-duration',
     'distributed-tracing-address',
     'experimental-distributed-tracing-address',
     'distributed-tracing-service-name',
@@ -142,27 +138,7 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const NO_TLS = 'kedge does not speak TLS yet; listen on loopback, or leave TLS to a proxy';
-
-/** Ignoring one of these would leave open what its user wants shut: refused rather than accepted. */
-const REFUSED: readonly InertFlag[] = [
-  ...['client-cert-auth', 'auto-tls'].map((flag) => ({ flag, isSwitch: true, reason: NO_TLS, refused: true })),
-  ...[
-    'cert-file',
-    'key-file',
-    'trusted-ca-file',
-    'client-crl-file',
-    'client-cert-file',
-    'client-key-file',
-    'client-cert-allowed-hostname',
-    'cipher-suites',
-    'tls-min-version',
-    'tls-max-version',
-    'self-signed-cert-validity',
-  ].map((flag) => ({ flag, isSwitch: false, reason: NO_TLS, refused: true })),
-];
-
-export const ETCD_FLAGS: readonly InertFlag[] = [...inert(SWITCHES, true), ...inert(WITH_VALUE, false), ...REFUSED];
+export const ETCD_FLAGS: readonly InertFlag[] = [...inert(SWITCHES, true), ...inert(WITH_VALUE, false)];
 
 function inert(table: Readonly<Record<string, readonly string[]>>, isSwitch: boolean): InertFlag[] {
   return Object.entries(table).flatMap(([reason, flags]) =>

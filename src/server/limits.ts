@@ -53,6 +53,13 @@ export const LIMITS = {
   /** Loading that takes longer than this says so, and again at this pace. */
   loadProgressMs: 1 * SECOND_MS,
 
+  /** Lines of the audit log that wait for the disk; more are dropped and counted. */
+  auditBufferBytes: 4 * MIB,
+  /** Of slow requests this many are named each second. */
+  slowRequestLinesPerSecond: 10,
+  clientRequestsPerSecondMax: 10_000_000,
+  clientInFlightMax: 1_000_000,
+
   /** A log line's queue when its reader (a pipe) stalls. */
   logBufferBytes: 1 * MIB,
 } as const;

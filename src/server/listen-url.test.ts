@@ -11,6 +11,10 @@ describe('listen URLs', () => {
     ['http://10.0.0.7:2379', false],
     ['http://[::]:2379', false],
     ['http://127.0.0.1:80', true],
+    ['https://127.0.0.1:443', true],
+    ['https://[::1]:2379', true],
+    ['https://0.0.0.0:2379', false],
+    ['unixs:///run/kedge.sock', true],
   ])('%s reads, writes back and knows whether it stays on this machine', (written, loopback) => {
     const url = listenUrl.parse(written);
     expect(formatListenUrl(url)).toBe(written);

@@ -4,17 +4,26 @@ import { Failure } from '../base/failure.ts';
 import type { WireServer } from '../wire/server.ts';
 import type { ListenUrl } from './listen-url.ts';
 import { formatListenUrl } from './listen-url.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 /** Listens at one place; answers where that is in the end (port 0: any free one). Failure says what is in the way. */
-export async function listenAt(server: WireServer, url: ListenUrl, flag: string): Promise<ListenUrl> {
+export async function listenAt(
+  server: WireServer,
+  url: ListenUrl,
+  flag: string,
+  tlsFiles: TlsFiles | undefined,
+): Promise<ListenUrl> {
+  const tls = url.tls && tlsFiles !== undefined ? { tls: tlsFiles.options, tlsHooks: tlsFiles } : {};
+  if (url.tls && tlsFiles === undefined) throw new Failure(`cannot listen at ${formatListenUrl(url)}: no certificate`);
   try {
     if (url.kind === 'unix') {
       await removeDeadSocket(url.path);
-      await server.listen({ path: url.path });
+      await server.listen({ path: url.path, ...tls });
       return url;
     }
     // As Go does it: of a name's addresses, the IPv4 one.
-    const address = await server.listen({ host: url.host === 'localhost' ? '127.0.0.1' : url.host, port: url.port });
+    const host = url.host === 'localhost' ? '127.0.0.1' : url.host;
+    const address = await server.listen({ host, port: url.port, ...tls });
     return typeof address === 'string' ? url : { ...url, port: address.port };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -16,11 +16,13 @@ import { parseRetention, type Retention } from './auto-compaction.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
+import { checkTlsOptions, TLS_OPTIONS } from './tls-options.ts';
 
 const WHERE = 'Where it listens';
 const STORE = 'Where the data is';
 const HISTORY = 'How much history is kept';
 const REQUESTS = 'What a request may ask';
+const GATEWAY = 'HTTP and JSON';
 const CONNECTIONS = 'Connections';
 const LOGS = 'Logs';
 const LIFE = 'Start and stop';
@@ -37,7 +39,7 @@ export const SERVE_OPTIONS = {
     flag: 'listen-client-urls',
     default: [listenUrl.parse('http://127.0.0.1:2379')],
     group: WHERE,
-    help: 'where clients connect, gRPC and HTTP alike; also unix:///path/to/socket',
+    help: 'where clients connect, gRPC and HTTP alike: http://, https://, unix:///path/to/socket, unixs://',
   }),
   advertiseClientUrls: option(list(text('url')), {
     flag: 'advertise-client-urls',
@@ -59,6 +61,8 @@ export const SERVE_OPTIONS = {
     group: WHERE,
     help: "this member's name in member lists",
   }),
+
+  ...TLS_OPTIONS,
 
   ...STORE_LOCATION,
   quotaBackendBytes: option(quota, {
@@ -123,6 +127,25 @@ export const SERVE_OPTIONS = {
     help: 'how often the store checks itself against its log, as kedge check does; 1h is often enough',
   }),
 
+  enableGrpcGateway: option(flag, {
+    flag: 'enable-grpc-gateway',
+    default: true,
+    group: GATEWAY,
+    help: 'answer gRPC in JSON under /v3/',
+  }),
+  cors: option(list(text('origin')), {
+    flag: 'cors',
+    default: ['*'],
+    group: GATEWAY,
+    help: 'origins whose web pages may read answers',
+  }),
+  hostWhitelist: option(list(text('name')), {
+    flag: 'host-whitelist',
+    default: ['*'],
+    group: GATEWAY,
+    help: 'host names under which plain-text HTTP clients may address this server',
+  }),
+
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
     flag: 'max-request-bytes',
     default: LIMITS.requestBytes,
@@ -141,6 +164,21 @@ export const SERVE_OPTIONS = {
     default: LIMITS.watchProgressIntervalMs,
     group: REQUESTS,
     help: 'how often an idle watch that asked for it is told the revision',
+  }),
+
+  clientRequestsPerSecond: option(integer(0, LIMITS.clientRequestsPerSecondMax), {
+    flag: 'client-requests-per-second',
+    default: 0,
+    defaultText: '0: no limit',
+    group: REQUESTS,
+    help: 'how many requests one client (its certificate, else its address) may send a second; twice that after a pause',
+  }),
+  clientRequestsInFlight: option(integer(0, LIMITS.clientInFlightMax), {
+    flag: 'client-requests-in-flight',
+    default: 0,
+    defaultText: '0: no limit',
+    group: REQUESTS,
+    help: 'how many requests of one client may be under way, streams apart',
   }),
 
   maxConcurrentStreams: option(integer(1, 2 ** 32 - 1), {
@@ -186,6 +224,21 @@ export const SERVE_OPTIONS = {
     group: LOGS,
     help: 'for people, or one JSON object a line',
   }),
+  auditLog: option(text('path'), {
+    flag: 'audit-log',
+    default: '',
+    defaultText: 'none',
+    group: LOGS,
+    help: 'a file for who asked what, one JSON object a line: keys, never values',
+  }),
+  slowRequest: option(duration(), {
+    flag: 'slow-request',
+    aliases: ['warning-unary-request-duration', 'experimental-warning-unary-request-duration'],
+    default: 0,
+    defaultText: '0: never',
+    group: LOGS,
+    help: 'requests that take this long are logged, with where their time went',
+  }),
   logOutputs: option(list(text('output')), {
     flag: 'log-outputs',
     default: ['stderr'],
@@ -213,6 +266,7 @@ export type ServeOptions = OptionValues<typeof SERVE_OPTIONS>;
 /** What no single option can see. Throws UsageError. */
 export function checkServeOptions(options: ServeOptions): void {
   if (options.listenClientUrls.length === 0) throw new UsageError('--listen-client-urls: at least one URL is needed');
+  checkTlsOptions(options, options.listenClientUrls, options.listenMetricsUrls);
   retentionOf(options);
 }
 

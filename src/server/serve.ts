@@ -30,6 +30,7 @@ Examples:
   kedge serve
   kedge serve --data-dir /var/lib/kedge --auto-compaction-retention 5m
   kedge serve --listen-client-urls http://127.0.0.1:2379,unix:///run/kedge.sock
+  kedge serve --listen-client-urls https://0.0.0.0:2379 --cert-file server.crt --key-file server.key
   kedge serve --store 'sqlite:///var/lib/kedge/kedge.db?synchronous=full'`;
 
 /** `kedge serve`: runs until a signal asks to stop. Exit codes: base/command.ts. */

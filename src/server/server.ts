@@ -1,14 +1,18 @@
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
+import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
+import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
 import { Health } from '../admin/health.ts';
 import { Metrics } from '../admin/metrics.ts';
-import { mounted } from '../admin/mounts.ts';
 import { serverFamilies } from '../admin/server-families.ts';
 import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.ts';
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { guarded } from '../etcd/call-guard.ts';
+import { ClientLimits } from '../etcd/client-limits.ts';
+import { Gateway } from '../etcd/gateway/gateway.ts';
 import { HealthService } from '../etcd/health.ts';
 import { OpenStreams } from '../etcd/open-streams.ts';
 import { etcdServices } from '../etcd/services.ts';
@@ -22,7 +26,9 @@ import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
+import { AuditLog } from './audit-log.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { autoTls } from './auto-tls.ts';
 import { checkFamilies } from './check-families.ts';
 import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
@@ -32,8 +38,10 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
+import { TlsFiles } from './tls-files.ts';
 import { wireLimits } from './wire-limits.ts';
 
 /**
@@ -49,6 +57,7 @@ import { wireLimits } from './wire-limits.ts';
 export class Server {
   readonly #context: ServerContext;
   #stopping: Promise<void> | undefined;
+  #guardCells: GuardCells = { auditDropped: () => 0, requestsLimited: () => 0 };
   readonly #stops: (() => Promise<void> | void)[] = [];
 
   constructor(context: ServerContext) {
@@ -84,7 +93,7 @@ export class Server {
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
-    const services = etcdServices({
+    const api = etcdServices({
       store,
       clock,
       random,
@@ -100,11 +109,12 @@ export class Server {
       peerUrls: [PEER_URL],
       clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
     });
+    const services = await this.#guarded(api);
     const stats = new WireStats(services);
     const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
     checks.start();
     this.#stops.push(() => checks.stop());
-    const http = this.#adminHandler(store, database, checks, stats, quotaBytes);
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes);
 
     const { resources } = await openResources({
       memberId: store.memberId.toString(16),
@@ -114,18 +124,21 @@ export class Server {
       random,
       logger,
     });
-    const pages = mounted({ resources: resourcesHandler(resources), check: checkPage(checks, store) }, http);
-
-    const clients = this.#wireServer(services, pages, stats);
+    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store) };
+    const { cors, hostWhitelist } = options;
+    const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
+    const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
     // Long streams would keep the drain waiting: they are told to go elsewhere.
     this.#stops.push(() => {
       health.setServing(false);
       openStreams.endAll();
     });
-    const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls');
+    const tls = await this.#tlsFiles();
+    const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls', tls);
     if (options.listenMetricsUrls.length > 0) {
-      const probes = this.#wireServer(new Map(), http, new WireStats(new Map()));
-      await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls');
+      const onlyAdmin = front({ admin, gateway: undefined, cors, hostWhitelist });
+      const probes = this.#wireServer(new Map(), onlyAdmin, new WireStats(new Map()));
+      await this.#listen(probes, options.listenMetricsUrls, 'listen-metrics-urls', tls);
     }
     const { revision, keys, totalBytes } = await store.status();
     return { listening: bound, store: shownStoreUrl(storeUrl), revision, keys, totalBytes };
@@ -178,6 +191,7 @@ export class Server {
       ...kedgeStoreFamilies(cells),
       ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
+      ...guardFamilies(this.#guardCells),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
@@ -187,13 +201,18 @@ export class Server {
     return adminHandler({ health, metrics, etcdVersion: ETCD_VERSION, clusterVersion: CLUSTER_VERSION });
   }
 
-  async #listen(server: WireServer, urls: readonly ListenUrl[], flag: string): Promise<string[]> {
+  async #listen(
+    server: WireServer,
+    urls: readonly ListenUrl[],
+    flag: string,
+    tls: TlsFiles | undefined,
+  ): Promise<string[]> {
     const { logger } = this.#context;
     const bound: string[] = [];
     for (const url of urls) {
-      const at = await listenAt(server, url, flag);
+      const at = await listenAt(server, url, flag, tls);
       bound.push(formatListenUrl(at));
-      if (isLoopback(at)) continue;
+      if (at.tls || isLoopback(at) || flag !== 'listen-client-urls') continue;
       logger.warn('plain text beyond this machine: whoever reaches this address may read and change everything', {
         url: formatListenUrl(at),
       });
@@ -201,11 +220,54 @@ export class Server {
     return bound;
   }
 
-  #wireServer(services: ServiceTable, http: HttpHandler, stats: WireStats): WireServer {
+  /** undefined: nobody asks for TLS. */
+  async #tlsFiles(): Promise<TlsFiles | undefined> {
+    const { options, clock, logger } = this.#context;
+    const urls = [...options.listenClientUrls, ...options.listenMetricsUrls];
+    if (!urls.some(({ tls }) => tls)) return undefined;
+    if (options.certFile !== '' || !options.autoTls) return new TlsFiles(options, logger);
+    const { dataDir, selfSignedCertValidity: years } = options;
+    return new TlsFiles({ ...options, ...(await autoTls({ dataDir, years, urls, clock, logger })) }, logger);
+  }
+
+  /** Limits and logs around the API, as far as they are asked for. */
+  async #guarded(api: ServiceTable): Promise<ServiceTable> {
+    const { options, clock, logger } = this.#context;
+    const { clientRequestsPerSecond, clientRequestsInFlight, auditLog, slowRequest } = options;
+    const log = auditLog === '' ? undefined : await AuditLog.open(auditLog, clock, logger);
+    if (log !== undefined) this.#stops.push(() => log.close());
+    const isLimited = clientRequestsPerSecond > 0 || clientRequestsInFlight > 0;
+    const limits = isLimited
+      ? new ClientLimits({ requestsPerSecondMax: clientRequestsPerSecond, inFlightMax: clientRequestsInFlight, clock })
+      : undefined;
+    this.#guardCells = { auditDropped: () => log?.dropped ?? 0, requestsLimited: () => limits?.refused ?? 0 };
+    return guarded(api, {
+      clock,
+      limits,
+      audit: log && ((record) => log.write(record)),
+      slow: slowRequest > 0 ? new SlowRequests(slowRequest, clock, logger) : undefined,
+    });
+  }
+
+  #gateway(services: ServiceTable, { methods: stats }: WireStats): Gateway {
+    const { options, clock } = this.#context;
+    const { requestBytesMax, httpBodyBytesMax } = wireLimits(options);
+    return new Gateway({
+      lookup: (path) => services.get(path),
+      clock,
+      stats,
+      requestBytesMax,
+      jsonBytesMax: httpBodyBytesMax,
+      onDefect: (path, error) => this.#context.onDefect(path, error),
+    });
+  }
+
+  #wireServer(services: ServiceTable, { http, httpStreams }: Front, stats: WireStats): WireServer {
     const { options, clock, logger } = this.#context;
     const server = new WireServer({
       services,
       http,
+      httpStreams,
       limits: wireLimits(options),
       clock,
       logger,

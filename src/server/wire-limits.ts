@@ -10,6 +10,8 @@ export function wireLimits(options: ServeOptions): WireLimits {
     connectionsMax: options.maxConnections,
     streamsMax: Math.min(options.maxConcurrentStreams, LIMITS.streamsMax),
     requestBytesMax,
+    // Base64 makes four bytes of three.
+    httpBodyBytesMax: Math.ceil((requestBytesMax * 4) / 3),
     receiveBufferBytesMax: Math.max(defaultWireLimits.receiveBufferBytesMax, 2 * requestBytesMax),
     keepaliveMinTimeMs: options.grpcKeepaliveMinTime,
     keepaliveIntervalMs: options.grpcKeepaliveInterval,

@@ -10,6 +10,7 @@
  */
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
@@ -29,6 +30,7 @@ import { Keepalive } from './keepalive.ts';
 import type { WireLimits } from './limits.ts';
 import { Output } from './output.ts';
 import { Sender } from './sender.ts';
+import { verifiedCommonName } from './socket-peer.ts';
 import type { WireStats } from './stats.ts';
 import { StreamTable } from './stream-table.ts';
 import type { WireHost } from './wire-host.ts';
@@ -46,6 +48,9 @@ export class Connection implements FrameSink {
   readonly stats: WireStats;
   readonly wheel: DeadlineWheel;
   readonly peer: string;
+  /** Of the client's verified certificate. */
+  readonly commonName: string | undefined;
+  readonly encrypted: boolean;
   readonly sender: Sender;
   readonly streams: StreamTable;
   /** Monotonic, as of the last event. */
@@ -76,6 +81,8 @@ export class Connection implements FrameSink {
     this.stats = host.stats;
     this.wheel = host.wheel;
     this.peer = peer;
+    this.commonName = verifiedCommonName(socket);
+    this.encrypted = socket instanceof TLSSocket;
     this.nowMs = host.clock.monotonicMs();
     this.#startedMs = this.nowMs;
     this.#readMs = this.nowMs;

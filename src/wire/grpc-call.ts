@@ -33,7 +33,6 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
   #aborted = false;
   #code: StatusCode = Status.ok;
   #text = '';
-  #more = NO_FIELDS;
   /** Made when a message does not come in a frame of its own. */
   #reader: MessageReader | undefined = undefined;
   /** Of these, so many are in the connection's books. */
@@ -72,6 +71,10 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     return this.connection.peer;
   }
 
+  get commonName(): string | undefined {
+    return this.connection.commonName;
+  }
+
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
@@ -98,8 +101,7 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     const method = this.#entry.method;
     if (method.kind === 'unary') return;
     try {
-      const handler = method.open(this);
-      this.#handler = handler;
+      this.#handler = method.open(this);
       // It ended the call while opening.
       if (this.closed) this.#closeHandler();
     } catch (error) {
@@ -133,7 +135,7 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
   }
 
   override writeEnd(): void {
-    this.connection.sender.trailers(this, this.#code, this.#text, this.#more);
+    this.connection.sender.trailers(this, this.#code, this.#text, NO_FIELDS);
     this.connection.streams.finished(this);
   }
 

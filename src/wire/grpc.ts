@@ -46,6 +46,8 @@ export interface Call {
   readonly deadlineMs: number | undefined;
   /** `address:port` or the socket's path. */
   readonly peer: string;
+  /** The subject's common name of the client's certificate, when the client showed one and it was verified. */
+  readonly commonName: string | undefined;
   /** Aborted when the client cancels, the deadline passes or the connection ends. Made when first read. */
   readonly signal: AbortSignal;
 }

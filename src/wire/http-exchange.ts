@@ -1,17 +1,29 @@
 import type { Connection } from './connection.ts';
 import type { ErrorCode } from './frames.ts';
-import type { HttpResponse } from './http.ts';
+import type { HttpHead, HttpResponse } from './http.ts';
 import type { RequestHead } from './request-head.ts';
 import { Stream } from './stream.ts';
 
 /** A plain HTTP request over HTTP/2: the body is gathered within the request limit, the answer comes whole. */
 export class HttpExchange extends Stream {
+  readonly #http: HttpHead;
+  readonly #abort: AbortController;
   readonly #pieces: Uint8Array[] = [];
   #bytes = 0;
   #dispatched = false;
 
-  constructor(id: number, connection: Connection, head: RequestHead, sendWindow: number, receiveWindow: number) {
+  constructor(
+    id: number,
+    connection: Connection,
+    head: RequestHead,
+    sendWindow: number,
+    receiveWindow: number,
+    http: HttpHead,
+    abort: AbortController,
+  ) {
     super(id, connection, head, sendWindow, receiveWindow);
+    this.#http = http;
+    this.#abort = abort;
   }
 
   override get holdsBack(): boolean {
@@ -23,8 +35,8 @@ export class HttpExchange extends Stream {
     const bytes = to - from;
     this.#bytes += bytes;
     this.connection.receiveBufferBytes += bytes;
-    const { requestBytesMax, receiveBufferBytesMax } = this.connection.limits;
-    if (this.#bytes > requestBytesMax || this.connection.receiveBufferBytes > receiveBufferBytesMax) {
+    const { httpBodyBytesMax, receiveBufferBytesMax } = this.connection.limits;
+    if (this.#bytes > httpBodyBytesMax || this.connection.receiveBufferBytes > receiveBufferBytesMax) {
       this.#answer({ status: 413, headers: {}, body: 'request body too large\n' });
       return;
     }
@@ -43,19 +55,12 @@ export class HttpExchange extends Stream {
     this.ending = true;
     this.connection.receiveBufferBytes -= this.#bytes;
     this.#bytes = 0;
+    this.#abort.abort();
   }
 
   #dispatch(): void {
     this.#dispatched = true;
-    const { method, path } = this.head;
-    const query = path.indexOf('?');
-    const request = {
-      method,
-      path: query < 0 ? path : path.slice(0, query),
-      query: new URLSearchParams(query < 0 ? '' : path.slice(query + 1)),
-      headers: this.head.metadata,
-      body: Buffer.concat(this.#pieces),
-    };
+    const request = { ...this.#http, body: Buffer.concat(this.#pieces) };
     this.connection.running++;
     this.connection.host.http(request).then(
       (response) => {

@@ -7,7 +7,9 @@ export interface WireLimits {
   readonly connectionsMax: number;
   /** Streams at once per connection, answered calls whose handler still runs included. Default 100,000. */
   readonly streamsMax: number;
-  /** One request message, or one plain HTTP body. Default 2 MiB (etcd: 1.5 MiB plus 512 KiB for gRPC). */
+  /** One plain HTTP body: a request message in JSON and base64. Default 3 MiB. */
+  readonly httpBodyBytesMax: number;
+  /** One request message. Default 2 MiB (etcd: 1.5 MiB plus 512 KiB for gRPC). */
   readonly requestBytesMax: number;
   /** Partly received and held-back messages of one connection. Default 64 MiB. */
   readonly receiveBufferBytesMax: number;
@@ -58,6 +60,7 @@ export const defaultWireLimits: WireLimits = {
   connectionsMax: 20_000,
   streamsMax: 100_000,
   requestBytesMax: 2 * MIB,
+  httpBodyBytesMax: 3 * MIB,
   receiveBufferBytesMax: 64 * MIB,
   headerListBytesMax: 64 * KIB,
   continuationFramesMax: 32,

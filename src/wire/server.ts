@@ -13,19 +13,21 @@
  */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Connection } from './connection.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import { PREFACE } from './frames.ts';
 import type { ServiceTable } from './grpc.ts';
-import type { HttpHandler } from './http.ts';
+import type { HttpHandler, HttpStreams } from './http.ts';
 import { Http1 } from './http1.ts';
 import type { WireLimits } from './limits.ts';
 import type { MethodEntry } from './method-entry.ts';
 import { Flusher, SlabPool } from './output.ts';
+import { peerOf } from './socket-peer.ts';
 import { MethodStats, type WireStats } from './stats.ts';
+import { type TlsHooks, type TlsListener, tlsListener } from './tls-listener.ts';
 import type { WireHost } from './wire-host.ts';
 
 const SWEEP_MS = 1000;
@@ -35,6 +37,8 @@ const BACKLOG = 4096;
 export interface WireServerOptions {
   readonly services: ServiceTable;
   readonly http: HttpHandler;
+  /** Default: no request is a stream. */
+  readonly httpStreams?: HttpStreams;
   readonly limits: WireLimits;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,15 +48,17 @@ export interface WireServerOptions {
 }
 
 /** Where to listen. `tls`: certificates and the like, for node:tls; ALPN is set here. */
-export type ListenOptions =
-  | { readonly host: string; readonly port: number; readonly tls?: TlsOptions }
-  | { readonly path: string; readonly tls?: TlsOptions };
+export type ListenOptions = ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+  readonly tls?: TlsOptions;
+  readonly tlsHooks?: TlsHooks;
+};
 
 /** May listen at several places. Not to be used again after drain or close. */
 export class WireServer {
   readonly #host: WireHost;
   readonly #http1: Http1;
   readonly #listeners: Server[] = [];
+  readonly #tlsListeners: TlsListener[] = [];
   readonly #connections = new Set<Connection>();
   /** Every socket not yet closed, with the time by which its preface is due (undefined: it was recognised). */
   readonly #sockets = new Map<Socket, number | undefined>();
@@ -70,6 +76,7 @@ export class WireServer {
       serviceNames.add(path.slice(1, path.lastIndexOf('/')));
     }
     const onHandlerError = options.onHandlerError.bind(options);
+    const httpStreams = options.httpStreams ?? (() => undefined);
     this.#host = {
       limits,
       clock,
@@ -78,13 +85,14 @@ export class WireServer {
       methods,
       serviceNames,
       http,
+      httpStreams,
       onHandlerError,
       wheel: new DeadlineWheel(clock),
       pool: new SlabPool(),
       flusher: new Flusher(),
       onClosed: (connection) => this.#connections.delete(connection),
     };
-    this.#http1 = new Http1(http, limits, onHandlerError);
+    this.#http1 = new Http1({ http, httpStreams, limits, clock, onHandlerError });
   }
 
   /** Resolves with the bound address (`port` 0: any free port), or the path. Rejects as `net.Server.listen` fails. */
@@ -96,13 +104,18 @@ export class WireServer {
     if (options.tls === undefined) {
       listener = createServer(socketOptions, onSocket);
     } else {
-      const tls = { ...options.tls, ...socketOptions, ALPNProtocols: ['h2', 'http/1.1'] };
-      listener = createTlsServer({ ...tls, handshakeTimeout: this.#host.limits.prefaceTimeoutMs });
-      listener.on('secureConnection', onSocket);
-      listener.on('tlsClientError', (error, socket) => {
-        this.#host.logger.debug('tls handshake failed', { reason: error.message });
-        socket.destroy();
+      const { limits, logger, stats } = this.#host;
+      const tls = tlsListener({
+        tls: options.tls,
+        hooks: options.tlsHooks ?? {},
+        handshakeTimeoutMs: limits.prefaceTimeoutMs,
+        connectionsMax: limits.connectionsMax,
+        logger,
+        onSocket,
+        onRefused: () => void stats.connectionsFaulted.value++,
       });
+      this.#tlsListeners.push(tls);
+      listener = tls.server;
     }
     this.#listeners.push(listener);
     return new Promise((resolve, reject) => {
@@ -148,6 +161,7 @@ export class WireServer {
     this.#sweeper?.cancel();
     this.#sweeper = undefined;
     this.#http1.close();
+    for (const listener of this.#tlsListeners) listener.destroyHandshakes();
     const closed = [...this.#sockets.keys()].map((socket) => {
       const done = new Promise((resolve) => socket.once('close', resolve));
       socket.destroy();
@@ -192,7 +206,7 @@ export class WireServer {
       socket.off('error', onError);
       this.#sockets.set(socket, undefined);
       if (isHttp2) this.#startHttp2(socket, path, seen.subarray(PREFACE.length));
-      else this.#startHttp1(socket, seen);
+      else this.#startHttp1(socket, path, seen);
     };
     socket.on('data', onData);
     socket.on('end', onEnd);
@@ -200,17 +214,16 @@ export class WireServer {
   }
 
   #startHttp2(socket: Socket, path: string, rest: Buffer): void {
-    const peer = socket.remoteAddress === undefined ? path : `${socket.remoteAddress}:${socket.remotePort}`;
-    const connection = new Connection(socket, peer, this.#host);
+    const connection = new Connection(socket, peerOf(socket, path), this.#host);
     this.#connections.add(connection);
     connection.start(rest);
     if (this.#isClosing) connection.drain();
   }
 
-  #startHttp1(socket: Socket, seen: Buffer): void {
+  #startHttp1(socket: Socket, path: string, seen: Buffer): void {
     socket.pause();
     socket.unshift(seen);
-    this.#http1.accept(socket);
+    this.#http1.accept(socket, path);
     socket.resume();
   }
 

@@ -12,6 +12,8 @@ import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, readUint32, STREAM_ID_MAX, WINDO
 import { GrpcCall } from './grpc-call.ts';
 import { HeaderReader } from './header-reader.ts';
 import { HttpExchange } from './http-exchange.ts';
+import { httpHeadOf } from './http-head.ts';
+import { HttpStreamExchange } from './http-stream-exchange.ts';
 import { refusalOf } from './refusal.ts';
 import type { RequestHead } from './request-head.ts';
 import { ResetMemory } from './reset-memory.ts';
@@ -266,9 +268,7 @@ export class StreamTable {
     const receiveWindow = Math.max(limits.initialWindowBytes, DEFAULT_WINDOW_BYTES);
     this.#connection.stats.streams.value++;
     if (!head.grpc || head.entry === undefined) {
-      const exchange = new HttpExchange(id, this.#connection, head, sender.initialWindow, receiveWindow);
-      this.#streams.set(id, exchange);
-      if (end && this.#endRemote(exchange)) exchange.onData(NOTHING, 0, 0, true);
+      this.#openHttp(id, head, end, receiveWindow);
       return;
     }
     const call = new GrpcCall(id, this.#connection, head, head.entry, sender.initialWindow, receiveWindow);
@@ -276,6 +276,21 @@ export class StreamTable {
     if (call.deadlineMs !== undefined) this.#unarmed.push(call);
     call.open();
     if (end && !call.closed && this.#endRemote(call)) call.onData(NOTHING, 0, 0, true);
+  }
+
+  #openHttp(id: number, head: RequestHead, end: boolean, receiveWindow: number): void {
+    const connection = this.#connection;
+    const abort = new AbortController();
+    const http = httpHeadOf(head, connection, abort.signal);
+    const opener = connection.host.httpStreams(http);
+    const sendWindow = connection.sender.initialWindow;
+    const exchange =
+      opener === undefined
+        ? new HttpExchange(id, connection, head, sendWindow, receiveWindow, http, abort)
+        : new HttpStreamExchange(id, connection, head, sendWindow, receiveWindow, abort);
+    this.#streams.set(id, exchange);
+    if (opener !== undefined && exchange instanceof HttpStreamExchange) exchange.open(opener);
+    if (end && !exchange.closed && this.#endRemote(exchange)) exchange.onData(NOTHING, 0, 0, true);
   }
 
   onRstStream(buffer: Buffer, from: number, to: number, id: number): void {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Connection } from './connection.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
-import type { HttpHandler } from './http.ts';
+import type { HttpHandler, HttpStreams } from './http.ts';
 import type { WireLimits } from './limits.ts';
 import type { MethodEntry } from './method-entry.ts';
 import type { Flusher, SlabPool } from './output.ts';
@@ -22,6 +22,7 @@ export interface WireHost {
   /** Package and service names, to tell an unknown method from an unknown service. */
   readonly serviceNames: ReadonlySet<string>;
   readonly http: HttpHandler;
+  readonly httpStreams: HttpStreams;
   /** A handler threw something that is no StatusError. */
   onHandlerError(path: string, error: unknown): void;
   /** The socket closed. */

@@ -42,7 +42,7 @@ describe('the command line', () => {
   it('needs no flags', async () => {
     const { code, options } = await kedge(['serve']);
     expect(code).toBe(ExitCode.ok);
-    expect(options.listenClientUrls).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 2379 }]);
+    expect(options.listenClientUrls).toEqual([{ kind: 'tcp', tls: false, host: '127.0.0.1', port: 2379 }]);
     expect(options).toMatchObject({
       name: 'default',
       dataDir: 'kedge-data',
@@ -71,13 +71,16 @@ describe('the command line', () => {
   it('starts from a static pod that was written for etcd', async () => {
     const { code, inert, options } = await kedge([
       'serve',
-      '--advertise-client-urls=http://192.168.1.5:2379',
+      '--advertise-client-urls=https://192.168.1.5:2379',
+      '--cert-file=/etc/kubernetes/pki/etcd/server.crt',
+      '--client-cert-auth=true',
       '--data-dir=/var/lib/etcd',
       '--experimental-initial-corrupt-check=true',
       '--experimental-watch-progress-notify-interval=5s',
       '--initial-advertise-peer-urls=https://192.168.1.5:2380',
       '--initial-cluster=node=https://192.168.1.5:2380',
-      '--listen-client-urls=http://127.0.0.1:2379,http://192.168.1.5:2379',
+      '--key-file=/etc/kubernetes/pki/etcd/server.key',
+      '--listen-client-urls=https://127.0.0.1:2379,https://192.168.1.5:2379',
       '--listen-metrics-urls=http://127.0.0.1:2381',
       '--listen-peer-urls=https://192.168.1.5:2380',
       '--name=node',
@@ -86,6 +89,7 @@ describe('the command line', () => {
       '--peer-key-file=/etc/kubernetes/pki/etcd/peer.key',
       '--peer-trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt',
       '--snapshot-count=10000',
+      '--trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt',
     ]);
     expect(code).toBe(ExitCode.ok);
     expect(options.listenClientUrls?.length).toBe(2);
@@ -94,17 +98,18 @@ describe('the command line', () => {
   });
 
   it.each([
-    [['serve', '--cert-file=/x']],
-    [['serve', '--client-cert-auth']],
-    [['serve', '--client-cert-auth=true']],
-    [['serve', '--listen-client-urls=https://127.0.0.1:2379']],
-  ])('refuses to serve in plain text where TLS was asked for: %j', async (words) => {
+    [['serve', '--cert-file=/x'], '--key-file is missing'],
+    [['serve', '--client-cert-auth'], 'needs --trusted-ca-file'],
+    [['serve', '--client-cert-auth=true', '--trusted-ca-file=/x'], 'no URL of --listen-client-urls is https://'],
+    [['serve', '--listen-client-urls=https://127.0.0.1:2379'], 'needs --cert-file and --key-file'],
+    [['serve', '--listen-client-urls=http://0.0.0.0:2379'], 'is plain text beyond this machine'],
+  ])('refuses to serve in plain text where TLS was asked for, or is needed: %j', async (words, reason) => {
     const { code, err } = await kedge(words);
     expect(code).toBe(ExitCode.usage);
-    expect(err).toContain('does not speak TLS yet');
+    expect(err).toContain(reason);
   });
 
-  it('refuses TLS from the environment too, and takes its absence', async () => {
+  it('takes TLS from the environment too, and its absence', async () => {
     expect((await kedge(['serve'], { ETCD_TRUSTED_CA_FILE: '/x' })).code).toBe(ExitCode.usage);
     expect((await kedge(['serve', '--client-cert-auth=false'], { ETCD_CERT_FILE: '' })).code).toBe(ExitCode.ok);
   });

@@ -201,7 +201,7 @@ describe('Cluster', () => {
 describe('Health', () => {
   test('Check', async () => {
     expect(await client.call('Health/Check', {})).toEqual({ status: 'SERVING' });
-    expect(await refused(client.call('Health/Check', { service: 'etcdserverpb.KV' }))).toBe(
+    expect(await refused(client.call('Health/Check', { service: 'etcdserverpb.Nothing' }))).toBe(
       'NOT_FOUND: unknown service',
     );
     server.health.setServing(false);

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import * as cluster from '../../src/etcd/messages/cluster-table.ts';
+import * as election from '../../src/etcd/messages/election-table.ts';
 import * as health from '../../src/etcd/messages/health-table.ts';
 import * as kv from '../../src/etcd/messages/kv-table.ts';
 import * as lease from '../../src/etcd/messages/lease-table.ts';
+import * as lock from '../../src/etcd/messages/lock-table.ts';
 import * as maintenance from '../../src/etcd/messages/maintenance-table.ts';
 import type { Field, MessageType } from '../../src/etcd/messages/schema.ts';
 import * as watch from '../../src/etcd/messages/watch-table.ts';
@@ -14,7 +16,7 @@ type AnyMessage = MessageType<object>;
 
 /** Every message that has a table, by its name without package. */
 export const tables: ReadonlyMap<string, AnyMessage> = new Map(
-  [kv, watch, lease, cluster, maintenance, health]
+  [kv, watch, lease, cluster, maintenance, health, lock, election]
     .flatMap((module): unknown[] => Object.values(module))
     .filter((value): value is AnyMessage => typeof value === 'object' && value !== null && 'fields' in value)
     .map((table) => [shortName(table.name), table]),
@@ -25,7 +27,7 @@ export function shortName(name: string): string {
 }
 
 /** The tests' own .proto files, which have nothing in common with the tables but what they describe. */
-export const definitions = loadSync(['etcd.proto', 'health.proto'], {
+export const definitions = loadSync(['etcd.proto', 'health.proto', 'lock.proto', 'election.proto'], {
   includeDirs: [join(projectRoot, 'test', 'support')],
   keepCase: true,
   longs: String,

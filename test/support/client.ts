@@ -12,7 +12,7 @@ import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import type { StreamMethods, UnaryMethods } from './messages.ts';
 import { projectRoot } from './project.ts';
 
-const definitions = loadSync(['etcd.proto', 'health.proto'], {
+const definitions = loadSync(['etcd.proto', 'health.proto', 'lock.proto', 'election.proto'], {
   includeDirs: [join(projectRoot, 'test', 'support')],
   keepCase: true,
   longs: String,

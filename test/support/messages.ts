@@ -226,7 +226,39 @@ export interface UnaryMethods {
   ];
   'Auth/AuthStatus': [Record<string, never>, HeaderOnly & { readonly enabled: boolean; readonly authRevision: string }];
   'Health/Check': [{ readonly service?: string }, { readonly status: string }];
+  'Lock/Lock': [LockRequest, LockResponse];
+  'Lock/Unlock': [{ readonly key?: BytesInput }, HeaderOnly];
+  'Election/Campaign': [CampaignRequest, CampaignResponse];
+  'Election/Proclaim': [{ readonly leader?: LeaderKeyInput; readonly value?: BytesInput }, HeaderOnly];
+  'Election/Leader': [{ readonly name?: BytesInput }, LeaderResponse];
+  'Election/Resign': [{ readonly leader?: LeaderKeyInput }, HeaderOnly];
 }
+
+export interface LockRequest {
+  readonly name?: BytesInput;
+  readonly lease?: Int64Input;
+}
+
+export type LockResponse = HeaderOnly & { readonly key: Buffer };
+
+export interface CampaignRequest {
+  readonly name?: BytesInput;
+  readonly lease?: Int64Input;
+  readonly value?: BytesInput;
+}
+
+export interface LeaderKeyInput {
+  readonly name?: BytesInput;
+  readonly key?: BytesInput;
+  readonly rev?: Int64Input;
+  readonly lease?: Int64Input;
+}
+
+export type CampaignResponse = HeaderOnly & {
+  readonly leader: { readonly name: Buffer; readonly key: Buffer; readonly rev: Int64; readonly lease: Int64 } | null;
+};
+
+export type LeaderResponse = HeaderOnly & { readonly kv: KeyValue | null };
 
 /** Every method that answers with a stream. */
 export interface StreamMethods {
@@ -237,5 +269,9 @@ export interface StreamMethods {
     Record<string, never>,
     HeaderOnly & { readonly remaining_bytes: string; readonly blob: Buffer; readonly version: string },
   ];
+  /** A unary call as a stream: that one can be cancelled. */
+  'Lock/Lock': [LockRequest, LockResponse];
+  'Election/Campaign': [CampaignRequest, CampaignResponse];
+  'Election/Observe': [{ readonly name?: BytesInput }, LeaderResponse];
   'Health/Watch': [{ readonly service?: string }, { readonly status: string }];
 }

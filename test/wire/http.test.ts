@@ -21,7 +21,7 @@ let rig: Rig;
 let origin: string;
 
 beforeAll(async () => {
-  rig = await startRig({ requestBytesMax: 200_000 });
+  rig = await startRig({ requestBytesMax: 200_000, httpBodyBytesMax: 200_000 });
   origin = `http://127.0.0.1:${rig.port}`;
 });
 

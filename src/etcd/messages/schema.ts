@@ -39,8 +39,8 @@ export interface EnumType {
   readonly values: readonly string[];
 }
 
-// Any message, whatever its fields: the table does not know at compile time.
-type AnyMessage = MessageType<object>;
+/** Any message, whatever its fields: what is known of it is its table. */
+export type AnyMessage = MessageType<object>;
 
 /** What a message of the given fields holds. */
 export type ValueOf<Fields extends Readonly<Record<string, Field>>> = {
