@@ -1,0 +1,153 @@
+import type { Clock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import type { LeaseId, Revision } from '../mvcc/types.ts';
+import { type Copied, copy } from './copy.ts';
+import { type EtcdAccess, EtcdClient } from './etcd/client.ts';
+import { compareLive } from './etcd/compare-live.ts';
+import { follow } from './etcd/follow.ts';
+import { LogWriter } from './log-writer.ts';
+import { Progress } from './progress.ts';
+import { redactUrl } from './redact-url.ts';
+import { sinkFor } from './sink-for.ts';
+import type { Source } from './source.ts';
+import { sourceFor } from './source-for.ts';
+import { contentsOf, formatHash, mustEqual, readBack, type StoreContents } from './verify.ts';
+
+/**
+ * Moves house: source → store.
+ *
+ *   find the source ─▶ copy (two passes) ─▶ read back and compare ─▶ follow the source until told ─▶ compare with it
+ *
+ * Each step tells a person what it does. The target must be empty; when a step fails, the copy is begun anew.
+ */
+export interface MigrateOptions {
+  readonly from: string;
+  /** The store's URL. */
+  readonly to: string;
+  readonly history: boolean;
+  readonly follow: boolean;
+  readonly untilCaughtUp: boolean;
+  readonly skipHashCheck: boolean;
+  readonly workFolder: string;
+  /** `endpoints` is taken from `from`. */
+  readonly access: Omit<EtcdAccess, 'endpoints'>;
+}
+
+export interface MigrateContext {
+  readonly clock: Clock;
+  readonly print: (line: string) => void;
+  /** Called when following begins; resolves when it shall end. */
+  finishAsked(): Promise<unknown>;
+}
+
+/** Rejects with Failure, UsageError or LogError; the source is as it was in any case. */
+export async function migrate(options: MigrateOptions, context: MigrateContext): Promise<void> {
+  const { from, to, workFolder, skipHashCheck } = options;
+  const { clock, print } = context;
+  if (from === to) throw new Failure('--from and --to are the same');
+  const progress = new Progress(clock, print);
+  const access = { ...options.access, endpoints: from };
+  const connect = (): Promise<EtcdClient> => EtcdClient.connect(access, clock);
+  const { source, client } = await sourceFor({ from, connect, workFolder, skipHashCheck, progress });
+  try {
+    if (options.follow && client === undefined) {
+      throw new Failure(`--follow needs a server to follow (http://…); ${source.name} is none`);
+    }
+    const copied = await copyAndReadBack(source, options, progress, print);
+    if (client === undefined) print(`done: serve it with "kedge serve --store ${redactUrl(to)}"`);
+    else if (options.follow) await followAndCompare(client, options, context);
+    else await compareWithSource(client, options, context, copied.head);
+  } finally {
+    await source.close();
+    client?.close();
+  }
+}
+
+async function copyAndReadBack(
+  source: Source,
+  options: MigrateOptions,
+  progress: Progress,
+  print: (line: string) => void,
+): Promise<Copied> {
+  const sink = sinkFor(options.to);
+  print(`from ${source.name}`);
+  const { description, horizon } = await source.open();
+  print(`  ${description}, ${compactedAt(horizon)}`);
+  print(`to ${redactUrl(options.to)}, ${options.history ? 'with all history since then' : 'the newest of each key'}`);
+  const copied = await copy(source, horizon, sink, { history: options.history, progress });
+  for (const remark of copied.remarks) print(`  note: ${remark}`);
+  progress.begin('reading back');
+  const { remarks: _, ...wanted } = copied;
+  const found = await readBack(options.to);
+  mustEqual('the store', wanted, found);
+  progress.end(describe(found));
+  return copied;
+}
+
+async function followAndCompare(client: EtcdClient, options: MigrateOptions, context: MigrateContext): Promise<void> {
+  const { clock, print } = context;
+  const writer = new LogWriter(options.to);
+  let at: Revision;
+  try {
+    const state = await writer.open();
+    print(
+      options.untilCaughtUp
+        ? `following ${client.endpoint} until nothing is left to take over`
+        : `following ${client.endpoint}: when lag is 0, stop its clients, then press Enter (or send SIGTERM) to finish`,
+    );
+    at = await follow({
+      client,
+      writer,
+      leases: new Set<LeaseId>(state.leases.map(({ id }) => id)),
+      clock,
+      onLag: (head, sourceHead) => print(`  at revision ${head}, source at ${sourceHead}, lag ${sourceHead - head}`),
+      finishAsked: options.untilCaughtUp ? new Promise(() => undefined) : context.finishAsked(),
+      untilCaughtUp: options.untilCaughtUp,
+    });
+  } finally {
+    await writer.close();
+  }
+  await compareWithSource(client, options, context, at);
+}
+
+/** Holds the store against the running source: by HashKV where both have the same history, else key by key. */
+async function compareWithSource(
+  client: EtcdClient,
+  options: MigrateOptions,
+  { clock, print }: MigrateContext,
+  at: Revision,
+): Promise<void> {
+  const progress = new Progress(clock, print);
+  progress.begin('comparing with the source');
+  const writer = new LogWriter(options.to);
+  try {
+    const state = await writer.open();
+    const source = await client.hashKv(at);
+    const sourceHorizon = Math.max(source.compactRevision, 0);
+    if (sourceHorizon === state.horizon) {
+      const found = await contentsOf(writer.log, state);
+      mustEqual('the store', { head: at, hash: source.hash }, found);
+      progress.end(`the same HashKV on both sides; ${describe(found)}`);
+    } else {
+      const keys = await compareLive(client, writer.log, state, at);
+      progress.end(`all ${keys} keys are the same at revision ${at} (not by HashKV: the histories differ)`);
+    }
+  } finally {
+    await writer.close();
+  }
+  const now = (await client.status()).revision;
+  if (now === at) print(`done: the source is at revision ${at} too`);
+  else {
+    print(
+      `done, at revision ${at}; the source is at ${now} by now: somebody writes to it still, and that is not taken over`,
+    );
+  }
+}
+
+function describe({ head, horizon, rows, keys, leases, hash }: StoreContents): string {
+  return `revision ${head}, ${compactedAt(horizon)}, ${keys} keys in ${rows} rows, ${leases} leases, HashKV ${formatHash(hash)}`;
+}
+
+function compactedAt(horizon: Revision): string {
+  return horizon === 0 ? 'never compacted' : `compacted at ${horizon}`;
+}
