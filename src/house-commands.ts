@@ -7,7 +7,10 @@ import { systemClock } from './base/clock.ts';
 import type { Command } from './base/command.ts';
 import { checkCommand } from './ctl/check.ts';
 import { completionCommand } from './ctl/completion.ts';
+import { migrateCommand } from './ctl/migrate.ts';
+import { snapshotExportCommand } from './ctl/snapshot-export.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
+import { snapshotStatusCommand } from './ctl/snapshot-status.ts';
 import { kedgeVersion, versionCommand } from './ctl/version.ts';
 import { ETCD_VERSION } from './etcd/version.ts';
 import { resourcesCommands } from './resources/resources-command.ts';
@@ -23,7 +26,10 @@ export function houseCommands(print: (line: string) => void, all: () => readonly
   return [
     serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
     checkCommand({ print, progress }),
-    snapshotRestoreCommand(print),
+    migrateCommand({ clock: systemClock, process, print }),
+    snapshotRestoreCommand(systemClock, print),
+    snapshotStatusCommand(print),
+    snapshotExportCommand(systemClock, print),
     ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
     versionCommand(ETCD_VERSION, print),
     completionCommand(all, print),

@@ -25,7 +25,12 @@ const ROOMS: Readonly<
   client: { rooms: ['etcd', 'base'], npm: ['@grpc/grpc-js'], node: 'any' },
   resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
   server: { rooms: ['admin', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'], npm: ['pino'], node: 'any' },
-  ctl: { rooms: ['server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
+  migrate: {
+    rooms: ['log', 'mvcc', 'base'],
+    npm: ['@grpc/grpc-js', 'better-sqlite3', 'pg', 'mysql2'],
+    node: 'any',
+  },
+  ctl: { rooms: ['migrate', 'server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
   'main.ts': { rooms: ['house-commands.ts', 'client', 'ctl', 'base'], npm: [], node: 'any' },
   'house-commands.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },
 };

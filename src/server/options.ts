@@ -13,6 +13,7 @@ import {
 import { UsageError } from '../base/usage-error.ts';
 import { RESOURCES_ROOT } from '../resources/resources-root.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
+import { BACKUP_OPTIONS } from './backup-options.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
@@ -122,6 +123,8 @@ export const SERVE_OPTIONS = {
     group: STORE,
     help: 'how often the store checks itself against its log, as kedge check does; 1h is often enough',
   }),
+
+  ...BACKUP_OPTIONS,
 
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
     flag: 'max-request-bytes',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
+import { backupFamilies } from '../admin/backup-families.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { Health } from '../admin/health.ts';
 import { Metrics } from '../admin/metrics.ts';
@@ -23,6 +24,7 @@ import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
 import { AutoCompaction } from './auto-compaction.ts';
+import { Backups } from './backups.ts';
 import { checkFamilies } from './check-families.ts';
 import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
@@ -104,7 +106,8 @@ export class Server {
     const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
     checks.start();
     this.#stops.push(() => checks.stop());
-    const http = this.#adminHandler(store, database, checks, stats, quotaBytes);
+    const backups = await this.#startBackups(store);
+    const http = this.#adminHandler(store, database, checks, stats, quotaBytes, backups);
 
     const { resources } = await openResources({
       memberId: store.memberId.toString(16),
@@ -152,12 +155,24 @@ export class Server {
     return opened;
   }
 
+  /** By --backup-dir; undefined without. */
+  async #startBackups(store: ReloadingStore): Promise<Backups | undefined> {
+    const { options, clock, logger } = this.#context;
+    const { backupDir: folder, backupInterval: intervalMs, backupKeep: keep } = options;
+    if (folder === '') return undefined;
+    const backups = new Backups({ folder, intervalMs, keep, retryMs: LIMITS.backupRetryMs, store, clock, logger });
+    this.#stops.push(() => backups.stop());
+    await backups.start();
+    return backups;
+  }
+
   #adminHandler(
     store: ReloadingStore,
     database: Database | undefined,
     checks: StoreChecks,
     wire: WireStats,
     quotaBytes: number,
+    backups: Backups | undefined,
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -178,6 +193,7 @@ export class Server {
       ...kedgeStoreFamilies(cells),
       ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
+      ...(backups === undefined ? [] : backupFamilies(backups.stats)),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
