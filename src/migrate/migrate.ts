@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { ImportSink } from '../mvcc/import-sink.ts';
 import type { LeaseId, Revision } from '../mvcc/types.ts';
 import { type Copied, copy } from './copy.ts';
 import { type EtcdAccess, EtcdClient } from './etcd/client.ts';
@@ -45,6 +46,8 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
   const { from, to, workFolder, skipHashCheck } = options;
   const { clock, print } = context;
   if (from === to) throw new Failure('--from and --to are the same');
+  // What is wrong with the target is told before the source is asked.
+  const sink = sinkFor(to);
   const progress = new Progress(clock, print);
   const access = { ...options.access, endpoints: from };
   const connect = (): Promise<EtcdClient> => EtcdClient.connect(access, clock);
@@ -53,7 +56,7 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
     if (options.follow && client === undefined) {
       throw new Failure(`--follow needs a server to follow (http://…); ${source.name} is none`);
     }
-    const copied = await copyAndReadBack(source, options, progress, print);
+    const copied = await copyAndReadBack(source, sink, options, progress, print);
     if (client === undefined) print(`done: serve it with "kedge serve --store ${redactUrl(to)}"`);
     else if (options.follow) await followAndCompare(client, options, context);
     else await compareWithSource(client, options, context, copied.head);
@@ -65,11 +68,11 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
 
 async function copyAndReadBack(
   source: Source,
+  sink: ImportSink,
   options: MigrateOptions,
   progress: Progress,
   print: (line: string) => void,
 ): Promise<Copied> {
-  const sink = sinkFor(options.to);
   print(`from ${source.name}`);
   const { description, horizon } = await source.open();
   print(`  ${description}, ${compactedAt(horizon)}`);

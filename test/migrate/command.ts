@@ -6,6 +6,11 @@ import { distRoot } from '../support/project.ts';
 
 const program = [join(distRoot, 'src', 'main.js')];
 
+/** A store that startKedge with this data folder serves; it need not survive a power cut, and is made quickly. */
+export function storeUrl(folder: string): string {
+  return `sqlite://${folder}/kedge.db?synchronous=normal&wal_mib=1`;
+}
+
 /** Runs kedge to its end; throws with all that it wrote unless it ends with `code`. Answers what it wrote. */
 export async function kedge(args: readonly string[], code = 0): Promise<string> {
   const running = new RunningKedge(args);

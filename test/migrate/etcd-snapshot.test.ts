@@ -6,7 +6,7 @@ import { startKedge } from '../support/kedge.ts';
 import { Random } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
-import { kedge, run } from './command.ts';
+import { kedge, run, storeUrl } from './command.ts';
 import { Workload } from './workload.ts';
 
 const folder = temporaryFolder('etcd-snapshots');
@@ -56,7 +56,7 @@ describe.each(VERSIONS)(`snapshots of etcd %s, seed ${seed}`, (version) => {
     expect(output).toContain(`HashKV ${Number(wanted['hash']).toString(16).padStart(8, '0')}`);
     expect(await shownBy(await startKedge({ dataDir: join(here, 'restored') }))).toEqual(wanted);
 
-    await kedge(['migrate', '--from', snapshot, '--to', `sqlite://${here}/newest/kedge.db`]);
+    await kedge(['migrate', '--from', snapshot, '--to', storeUrl(join(here, 'newest'))]);
     const newest = await shownBy(await startKedge({ dataDir: join(here, 'newest') }));
     expect(newest).toEqual({ ...wanted, hash: newest['hash'], compacted: wanted['revision'] });
   });
@@ -121,7 +121,7 @@ describe('a kedge that runs', () => {
         '--from',
         `http://${server.endpoint}`,
         '--to',
-        `sqlite://${here}/moved/kedge.db`,
+        storeUrl(join(here, 'moved')),
         '--history',
       ]);
       expect(await shownBy(await startKedge({ dataDir: join(here, 'moved') }))).toEqual(wanted);
