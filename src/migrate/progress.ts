@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 
-/** How often a line of progress comes at most, in milliseconds. */
+/** How soon the first line of progress comes. The longer a step takes, the rarer they become: a tenth of its time. */
 const EVERY_MS = 1000;
+const SHARE_OF_TIME = 0.1;
 
-/** Tells a person how far a long step is: a line when it begins to take long, then one a second, one at the end. */
+/** Tells a person how far a long step is: a line when it begins to take long, then now and then, one at the end. */
 export class Progress {
   /** Says nothing. */
   static readonly silent = new Progress({ wallMs: () => 0, monotonicMs: () => 0, after: neverAfter }, () => undefined);
@@ -30,7 +31,7 @@ export class Progress {
 
   note(done: number, total = this.#total): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#toldMs < EVERY_MS) return;
+    if (nowMs - this.#toldMs < Math.max(EVERY_MS, (nowMs - this.#beganMs) * SHARE_OF_TIME)) return;
     this.#toldMs = nowMs;
     const seconds = Math.max((nowMs - this.#beganMs) / 1000, 0.001);
     const share = total === undefined || total === 0 ? '' : ` (${Math.floor((done / total) * 100)} %)`;
