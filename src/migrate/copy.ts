@@ -1,3 +1,4 @@
+import { Failure } from '../base/failure.ts';
 import type { ImportSink, ImportState } from '../mvcc/import-sink.ts';
 import type { Change, Revision } from '../mvcc/types.ts';
 import { KeptRows } from './kept-rows.ts';
@@ -37,14 +38,14 @@ export async function copy(
     await sink.begin();
     const kept = new KeptRows(history ? sourceHorizon : 'head');
     progress.begin('reading');
-    const { head, leases, remarks } = await source.survey((row) => {
+    const { head, leases, records, remarks } = await source.survey((row) => {
       kept.note(row);
       progress.note(kept.rows);
     });
     kept.finish(head);
     progress.end(`${kept.rows} rows, revision ${head}, ${kept.liveKeys} keys`);
 
-    const state: ImportState = { head, horizon: history ? sourceHorizon : head, leases };
+    const state: ImportState = { head, horizon: history ? sourceHorizon : head, leases, records };
     progress.begin('writing', kept.keptRows);
     const hash = await writeRows(source, sink, kept, progress);
     await sink.finish(state);
@@ -79,6 +80,9 @@ async function writeRows(source: Source, sink: ImportSink, kept: KeptRows, progr
     if (taken.length > 0) await sink.write(taken);
     written += taken.length;
     progress.note(written);
+  }
+  if (place !== kept.rows) {
+    throw new Failure(`${source.name} was changed while it was read: ${place} rows instead of ${kept.rows}`);
   }
   return hash.value;
 }

@@ -1,128 +1,97 @@
 import { Failure } from '../base/failure.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ImportSink, ImportState } from '../mvcc/import-sink.ts';
-import { type Change, FIRST_REVISION, type LeaseChange, type Position } from '../mvcc/types.ts';
+import { isShared } from '../mvcc/log.ts';
+import { type Change, FIRST_REVISION, type LeaseChange, type RecordChange, type Revision } from '../mvcc/types.ts';
 import { LogWriter } from './log-writer.ts';
 
 /*
- * Imports into any engine by what every Log can do. append wants revisions without gaps, and those that compaction has
- * left behind have many: each missing place is filled by a delete of a key that never was, and all fillers are swept
- * away at the end, which leaves what a compacted store is. Until then the alarm CORRUPT is raised, so that what is left
- * of an import that broke off serves nobody.
+ * Imports into a shared log by append, which knows a commit by the one before it and not by the number of its
+ * revision: so it takes the gaps that compaction has left. Until all is there the alarm CORRUPT is raised: what is left
+ * of an import that broke off serves nobody, and is not taken for empty.
  */
 
 const BATCH_CHANGES_MAX = 4000;
 const BATCH_BYTES_MAX = 4 * 2 ** 20;
-const SWEEP_MAX = 4000;
-const LEASES_PER_BATCH = 4000;
-/** A key that no client can write: etcd refuses empty keys. */
-const FILLER_KEY = '';
+const NOTES_PER_BATCH = 4000;
 const NOTHING = new Uint8Array(0);
+/** A key that no client can write: etcd refuses empty keys. */
+const NO_KEY = '';
 
-/** An ImportSink over append. */
+/** An ImportSink over the append of a shared log. */
 export class LogImport implements ImportSink {
-  readonly #storeUrl: string;
+  readonly #name: string;
   readonly #writer: LogWriter;
   #batch: Change[] = [];
   #batchBytes = 0;
-  /** Where the next row must stand to leave no gap. */
-  #next: Position = { revision: FIRST_REVISION + 1, sub: 0 };
-  /** First and last filler of each stretch. */
-  readonly #fillers: { readonly from: Position; to: Position }[] = [];
-  #open = false;
+  #isOpen = false;
 
   constructor(storeUrl: string) {
-    this.#storeUrl = storeUrl;
+    this.#name = shownStoreUrl(storeUrl);
     this.#writer = new LogWriter(storeUrl);
   }
 
   async begin(): Promise<void> {
-    const { head, horizon, rows, leases, alarms } = await this.#writer.open();
-    this.#open = true;
-    if (head !== FIRST_REVISION || horizon !== 0 || rows !== 0 || leases.length > 0) {
-      await this.abort();
+    const { log } = this.#writer;
+    if (!isShared(log)) throw new Failure(`${this.#name}: this engine cannot be imported into`);
+    const { cursor, horizon, rows, leases, records, alarms } = await this.#writer.open();
+    this.#isOpen = true;
+    const isEmpty = cursor.revision === FIRST_REVISION && horizon === 0 && rows === 0;
+    if (!isEmpty || leases.length > 0 || records.length > 0) {
       const why = alarms.includes('corrupt') ? 'it holds what is left of an import that broke off' : 'it is not empty';
-      throw new Failure(`${this.#storeUrl}: ${why} (revision ${head}); import into an empty store only`);
+      throw new Failure(
+        `${this.#name}: ${why} (revision ${cursor.revision}); import into an empty database, or drop this one's tables`,
+      );
     }
-    await this.#writer.log.alarm('corrupt', true);
+    await log.alarm('corrupt', true);
   }
 
   async write(changes: readonly Change[]): Promise<void> {
     for (const change of changes) {
-      if (change.revision <= FIRST_REVISION) {
-        throw new Failure(`the source has a row at revision ${change.revision}: a log begins at ${FIRST_REVISION + 1}`);
-      }
-      await this.#fillUpTo(change);
-      await this.#add(change);
+      const isNext = change.sub === 0 || change.revision !== this.#batch.at(-1)?.revision;
+      const isFull = this.#batch.length >= BATCH_CHANGES_MAX || this.#batchBytes >= BATCH_BYTES_MAX;
+      // Whole revisions only.
+      if (isNext && isFull) await this.#flush();
+      this.#batch.push(change);
+      this.#batchBytes += change.key.length + change.value.length;
     }
   }
 
-  async finish({ head, horizon, leases }: ImportState): Promise<void> {
-    if (head > this.#next.revision - (this.#next.sub === 0 ? 1 : 0)) {
-      await this.#fillUpTo({ revision: head, sub: 0 });
-      await this.#addFiller({ revision: head, sub: 0 });
-    }
+  async finish({ head, horizon, leases, records }: ImportState): Promise<void> {
     await this.#flush();
     const { log } = this.#writer;
-    for (let i = 0; i < leases.length; i += LEASES_PER_BATCH) {
-      const notes = leases.slice(i, i + LEASES_PER_BATCH).flatMap(({ id, ttl, remainingTtl }): LeaseChange[] => {
+    const mark = await this.#raiseHead(head);
+    const notes = [
+      ...leases.flatMap(({ id, ttl, remainingTtl }): LeaseChange[] => {
         const grant: LeaseChange = { kind: 'grant', id, ttl };
         return remainingTtl < ttl ? [grant, { kind: 'checkpoint', id, remainingTtl }] : [grant];
-      });
-      await this.#writer.append([], notes);
+      }),
+      ...records.map(({ name, value }): RecordChange => ({ kind: 'record', name, value })),
+    ];
+    for (let i = 0; i < notes.length; i += NOTES_PER_BATCH) {
+      await this.#writer.append([], notes.slice(i, i + NOTES_PER_BATCH));
     }
     await log.compact(horizon);
-    await this.#sweepFillers();
+    // What the horizon lets go of never came.
+    await log.sweep(mark, horizon);
     await log.alarm('corrupt', false);
     await this.#writer.close();
-    this.#open = false;
+    this.#isOpen = false;
   }
 
   async abort(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     await this.#writer.close();
   }
 
-  async #fillUpTo(at: Position): Promise<void> {
-    while (this.#next.revision < at.revision) {
-      // A revision that has rows already is whole; the next one begins.
-      if (this.#next.sub > 0) this.#next = { revision: this.#next.revision + 1, sub: 0 };
-      else await this.#addFiller(this.#next);
-    }
-    while (this.#next.sub < at.sub) await this.#addFiller(this.#next);
-  }
-
-  async #addFiller(at: Position): Promise<void> {
-    const last = this.#fillers.at(-1);
-    const follows =
-      last !== undefined &&
-      ((last.to.revision + 1 === at.revision && at.sub === 0 && last.to.sub === 0 && last.from.sub === 0) ||
-        (last.to.revision === at.revision && last.from.revision === at.revision && last.to.sub + 1 === at.sub));
-    if (follows) last.to = at;
-    else this.#fillers.push({ from: at, to: at });
-    const { revision, sub } = at;
-    await this.#add({
-      kind: 'delete',
-      key: FILLER_KEY,
-      revision,
-      sub,
-      createRevision: 0,
-      version: 0,
-      lease: 0n,
-      value: NOTHING,
-    });
-    // Whether the revision goes on is for the next row to say.
-    this.#next = { revision, sub: sub + 1 };
-  }
-
-  async #add(change: Change): Promise<void> {
-    // Whole transactions only.
-    if (change.sub === 0 && (this.#batch.length >= BATCH_CHANGES_MAX || this.#batchBytes >= BATCH_BYTES_MAX)) {
-      await this.#flush();
-    }
-    this.#batch.push(change);
-    this.#batchBytes += change.key.length + change.value.length;
-    this.#next = { revision: change.revision, sub: change.sub + 1 };
+  /** A head without a row of its own is reached by a row that is swept right after. */
+  async #raiseHead(head: Revision): Promise<{ readonly revision: Revision; readonly sub: number }[]> {
+    if (this.#writer.head >= head) return [];
+    const at = { revision: head, sub: 0 };
+    const nothing = { createRevision: 0, version: 0, lease: 0n, value: NOTHING };
+    await this.#writer.append([{ kind: 'delete', key: NO_KEY, ...at, ...nothing }], []);
+    return [at];
   }
 
   async #flush(): Promise<void> {
@@ -130,26 +99,5 @@ export class LogImport implements ImportSink {
     await this.#writer.append(this.#batch, []);
     this.#batch = [];
     this.#batchBytes = 0;
-  }
-
-  async #sweepFillers(): Promise<void> {
-    let positions: Position[] = [];
-    for (const position of this.#fillerPositions()) {
-      positions.push(position);
-      if (positions.length < SWEEP_MAX) continue;
-      await this.#writer.log.sweep(positions);
-      positions = [];
-    }
-    if (positions.length > 0) await this.#writer.log.sweep(positions);
-  }
-
-  *#fillerPositions(): Generator<Position> {
-    for (const { from, to } of this.#fillers) {
-      if (from.revision === to.revision) {
-        for (let { sub } = from; sub <= to.sub; sub += 1) yield { revision: from.revision, sub };
-      } else {
-        for (let { revision } = from; revision <= to.revision; revision += 1) yield { revision, sub: 0 };
-      }
-    }
   }
 }

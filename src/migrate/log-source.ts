@@ -1,15 +1,17 @@
+import { invariant } from '../base/invariant.ts';
 import { logFor } from '../log/engines.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { Log, LogState } from '../mvcc/log.ts';
 import type { Change } from '../mvcc/types.ts';
 import { CHUNK_BYTES_MAX, type RowHead, type Source, type SourceFacts, type Survey } from './source.ts';
 
-/** Another store of kedge's, on any engine, while nobody serves it. */
+/** A store of kedge's in a file of its own, while nobody serves it. Of a shared one see SharedStoreSource. */
 export class LogSource implements Source {
   readonly name: string;
   readonly #log: Log;
   #state: LogState | undefined;
 
-  constructor(storeUrl: string, name = storeUrl) {
+  constructor(storeUrl: string, name = shownStoreUrl(storeUrl)) {
     this.name = name;
     this.#log = logFor(storeUrl);
   }
@@ -21,9 +23,10 @@ export class LogSource implements Source {
   }
 
   async survey(visit: (row: RowHead) => void): Promise<Survey> {
-    const { head, leases, alarms } = this.#opened();
+    const { cursor, leases, records, alarms } = this.#opened();
     await this.#log.load((rows) => rows.forEach(visit));
-    return { head, leases, remarks: alarms.map((alarm) => `The alarm ${alarm} is not carried over.`) };
+    const remarks = alarms.map((alarm) => `The alarm ${alarm} is not carried over.`);
+    return { head: cursor.revision, leases, records, remarks };
   }
 
   async *changes(): AsyncIterable<readonly Change[]> {
@@ -41,7 +44,7 @@ export class LogSource implements Source {
   }
 
   #opened(): LogState {
-    if (this.#state === undefined) throw new Error('the store is not open');
+    invariant(this.#state !== undefined, 'a source is opened first');
     return this.#state;
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ImportSink } from '../mvcc/import-sink.ts';
 import type { LeaseId, Revision } from '../mvcc/types.ts';
 import { type Copied, copy } from './copy.ts';
@@ -8,7 +9,6 @@ import { compareLive } from './etcd/compare-live.ts';
 import { follow } from './etcd/follow.ts';
 import { LogWriter } from './log-writer.ts';
 import { Progress } from './progress.ts';
-import { redactUrl } from './redact-url.ts';
 import { sinkFor } from './sink-for.ts';
 import type { Source } from './source.ts';
 import { sourceFor } from './source-for.ts';
@@ -57,7 +57,7 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
       throw new Failure(`--follow needs a server to follow (http://…); ${source.name} is none`);
     }
     const copied = await copyAndReadBack(source, sink, options, progress, print);
-    if (client === undefined) print(`done: serve it with "kedge serve --store ${redactUrl(to)}"`);
+    if (client === undefined) print(`done: serve it with "kedge serve --store ${shownStoreUrl(to)}"`);
     else if (options.follow) await followAndCompare(client, options, context);
     else await compareWithSource(client, options, context, copied.head);
   } finally {
@@ -76,7 +76,9 @@ async function copyAndReadBack(
   print(`from ${source.name}`);
   const { description, horizon } = await source.open();
   print(`  ${description}, ${compactedAt(horizon)}`);
-  print(`to ${redactUrl(options.to)}, ${options.history ? 'with all history since then' : 'the newest of each key'}`);
+  print(
+    `to ${shownStoreUrl(options.to)}, ${options.history ? 'with all history since then' : 'the newest of each key'}`,
+  );
   const copied = await copy(source, horizon, sink, { history: options.history, progress });
   for (const remark of copied.remarks) print(`  note: ${remark}`);
   progress.begin('reading back');

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '../base/failure.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
 import { parseSqliteUrl } from '../log/sqlite/options.ts';
 import type { EtcdClient } from './etcd/client.ts';
 import { LiveSource } from './etcd/live-source.ts';
@@ -14,7 +15,7 @@ import { KinePostgres } from './kine/postgres.ts';
 import { KineSqlite } from './kine/sqlite.ts';
 import { LogSource } from './log-source.ts';
 import type { Progress } from './progress.ts';
-import { redactUrl } from './redact-url.ts';
+import { SharedStoreSource } from './shared-store-source.ts';
 import type { Source } from './source.ts';
 
 export interface SourceOptions {
@@ -49,19 +50,19 @@ async function storedSource(options: SourceOptions): Promise<Source> {
   const { from } = options;
   const isKine = from.startsWith('kine+');
   const url = from.replace(/^kine\+/, '');
-  const name = redactUrl(from);
+  const name = shownStoreUrl(from);
   if (/^(postgres|postgresql):/.test(url)) {
     if (isKine || (await KinePostgres.isThere(url))) return new KineSource(name, () => KinePostgres.open(url));
-    return new LogSource(url, name);
+    return new SharedStoreSource(url, options.workFolder);
   }
   if (/^(mysql|mariadb):/.test(url)) {
     if (isKine || (await KineMysql.isThere(url))) return new KineSource(name, () => KineMysql.open(url));
-    return new LogSource(url, name);
+    return new SharedStoreSource(url, options.workFolder);
   }
   if (/^sqlite:/.test(url)) return fileSource(parseSqliteUrl(url).file, options, url);
   if (/^[a-z][a-z0-9+.-]+:\/\//.test(url)) {
     if (isKine) throw new UsageError(`--from: kine is not known on ${name}; sqlite, postgres and mysql are`);
-    return new LogSource(url, name);
+    return new SharedStoreSource(url, options.workFolder);
   }
   return fileSource(resolve(url), options, undefined);
 }

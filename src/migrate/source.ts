@@ -1,4 +1,4 @@
-import type { Change, Key, LeaseRecord, Position, Revision } from '../mvcc/types.ts';
+import type { Change, Key, LeaseRecord, Position, Revision, StoredRecord } from '../mvcc/types.ts';
 
 /*
  * Where a store can come from. Whatever it is, it is read twice: once without caring for values, to learn which rows
@@ -18,6 +18,8 @@ export interface Survey {
   /** The newest revision; it may be one that has no row any more. */
   readonly head: Revision;
   readonly leases: readonly LeaseRecord[];
+  /** Users, roles, members of a kedge. */
+  readonly records: readonly StoredRecord[];
   /** What a person has to know: what is not carried over, what was mended. A sentence each. */
   readonly remarks: readonly string[];
 }

@@ -27,7 +27,8 @@ export async function readBack(storeUrl: string): Promise<StoreContents> {
 }
 
 /** The same for a log that was opened just now. */
-export async function contentsOf(log: Log, { head, horizon, leases }: LogState): Promise<StoreContents> {
+export async function contentsOf(log: Log, { cursor, horizon, leases }: LogState): Promise<StoreContents> {
+  const head = cursor.revision;
   const index = new KeyIndex();
   let rows = 0;
   await log.load((heads) => {

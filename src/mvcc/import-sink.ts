@@ -1,4 +1,4 @@
-import type { Change, LeaseRecord, Revision } from './types.ts';
+import type { Change, LeaseRecord, Revision, StoredRecord } from './types.ts';
 
 /** What a store is made of besides its rows. */
 export interface ImportState {
@@ -6,6 +6,7 @@ export interface ImportState {
   /** 0: the whole history is there. */
   readonly horizon: Revision;
   readonly leases: readonly LeaseRecord[];
+  readonly records: readonly StoredRecord[];
 }
 
 /**

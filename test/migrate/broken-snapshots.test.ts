@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { SqliteImport } from '../../src/log/sqlite/import.ts';
 import { parseSqliteUrl } from '../../src/log/sqlite/options.ts';
 import { BboltWriter } from '../../src/migrate/bbolt/writer.ts';
@@ -11,7 +11,9 @@ import { EtcdSnapshotSource } from '../../src/migrate/etcd/snapshot-source.ts';
 import { Progress } from '../../src/migrate/progress.ts';
 import { encodeKeyValue } from '../../src/mvcc/key-value.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
-import { kedge } from './command.ts';
+import { kedge, TIMEOUT_MS } from './command.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS });
 
 const folder = temporaryFolder('broken');
 afterAll(() => removeFolder(folder));

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { distRoot } from '../support/project.ts';
 
+/** For a test or hook: each starts several servers and programs, one after the other, on a machine that has other work. */
+export const TIMEOUT_MS = 300_000;
+
 const program = [join(distRoot, 'src', 'main.js')];
 
 /** A store that startKedge with this data folder serves; it need not survive a power cut, and is made quickly. */
@@ -23,7 +26,7 @@ export async function kedge(args: readonly string[], code = 0): Promise<string> 
 export function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, ETCDCTL_API: '3', ...environment };
-    execFile(command, args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(command, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${command} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));
     });
@@ -46,7 +49,7 @@ export class RunningKedge {
   /** Waits until what it wrote matches. */
   async until(pattern: RegExp): Promise<void> {
     for (let i = 0; !pattern.test(this.output); i += 1) {
-      if (i > 3000 || this.#child.exitCode !== null) throw new Error(`no ${pattern} in:\n${this.output}`);
+      if (i > 12_000 || this.#child.exitCode !== null) throw new Error(`no ${pattern} in:\n${this.output}`);
       await sleep(10);
     }
   }

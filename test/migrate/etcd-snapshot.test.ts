@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
 import { type EtcdVersion, etcdctlProgram, etcdProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { Random } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
-import { kedge, run, storeUrl } from './command.ts';
+import { kedge, run, storeUrl, TIMEOUT_MS } from './command.ts';
 import { Workload } from './workload.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS });
 
 const folder = temporaryFolder('etcd-snapshots');
 afterAll(() => removeFolder(folder));

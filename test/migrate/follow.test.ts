@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
 import { etcdctlProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { Random } from '../support/random.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
-import { kedge, RunningKedge, run, storeUrl } from './command.ts';
+import { kedge, RunningKedge, run, storeUrl, TIMEOUT_MS } from './command.ts';
 import { Workload } from './workload.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS });
 
 const folder = temporaryFolder('follow');
 afterAll(() => removeFolder(folder));

@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { copy } from '../../src/migrate/copy.ts';
 import { KineSource } from '../../src/migrate/kine/kine-source.ts';
 import { KineSqlite } from '../../src/migrate/kine/sqlite.ts';
@@ -12,10 +12,13 @@ import { NullSink } from '../../src/migrate/null-sink.ts';
 import { Progress } from '../../src/migrate/progress.ts';
 import { EtcdClient } from '../support/client.ts';
 import { startKedge } from '../support/kedge.ts';
+import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
+import { hasPostgres, PostgresServer } from '../support/postgres.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
-import { kedge, storeUrl } from './command.ts';
-import { type DatabaseServer, hasMariadb, hasPostgres, startMariadb, startPostgres } from './database-servers.ts';
+import { kedge, storeUrl, TIMEOUT_MS } from './command.ts';
 import { COMPACT, type KineDialect, KineTable, SCHEMAS } from './kine-table.ts';
+
+vi.setConfig({ testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS });
 
 const folder = temporaryFolder('kine');
 afterAll(() => removeFolder(folder));
@@ -105,25 +108,52 @@ async function shown(client: EtcdClient, revision = 0): Promise<Shown> {
   );
 }
 
-describe.each([
-  { name: 'SQLite', there: true, start: async (): Promise<DatabaseServer | undefined> => undefined },
-  { name: 'PostgreSQL', there: hasPostgres, start: startPostgres },
-  { name: 'MariaDB', there: hasMariadb, start: startMariadb },
-])('a kine on $name', ({ name, there, start }) => {
+/** A database of each kind, and where it is; `dispose` takes all of it away. */
+interface Made {
+  readonly opened: Opened;
+  dispose(): Promise<void>;
+}
+
+const DATABASES: readonly { name: string; there: boolean; make(folder: string): Promise<Made> }[] = [
+  {
+    name: 'SQLite',
+    there: true,
+    make: async (here) => ({ opened: openSqlite(join(here, 'state.db')), dispose: async () => undefined }),
+  },
+  {
+    name: 'PostgreSQL',
+    there: hasPostgres(),
+    async make() {
+      const server = await PostgresServer.start({ settings: { fsync: 'off' } });
+      const url = server.url('postgres').replace('kedge@', 'kedge:none@');
+      return { opened: await openPostgres(url), dispose: () => server.dispose() };
+    },
+  },
+  {
+    name: 'MariaDB',
+    there: hasMariadb(),
+    async make() {
+      const server = await MariadbServer.start({ settings: { 'innodb-flush-log-at-trx-commit': '0' } });
+      await server.query('CREATE DATABASE kine');
+      return { opened: await openMysql(server.url('kine')), dispose: () => server.dispose() };
+    },
+  },
+];
+
+describe.each(DATABASES)('a kine on $name', ({ name, there, make }) => {
   const test = it.skipIf(!there);
   const here = join(folder, name);
-  let server: DatabaseServer | undefined;
+  let made: Made | undefined;
   let opened: Opened | undefined;
   beforeAll(async () => {
     if (!there) return;
     mkdirSync(here);
-    server = await start();
-    if (name === 'SQLite') opened = openSqlite(join(here, 'state.db'));
-    else opened = name === 'PostgreSQL' ? await openPostgres(server?.url ?? '') : await openMysql(server?.url ?? '');
+    made = await make(here);
+    opened = made.opened;
   });
   afterAll(async () => {
     await opened?.close();
-    await server?.stop();
+    await made?.dispose();
   });
 
   test('moves with its revisions, gaps dropped, TTLs kept', async () => {

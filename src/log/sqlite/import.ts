@@ -1,14 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
 import type { ImportSink, ImportState } from '../../mvcc/import-sink.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { Change } from '../../mvcc/types.ts';
 import { translate } from './errors.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { SqliteOptions } from './options.ts';
-import { idOf, prepareSchema } from './schema.ts';
+import { StoreFile } from './store-file.ts';
 
 /**
  * Makes a store file of rows from elsewhere. They go into a file beside the store's place, without a thought for power
@@ -18,8 +18,7 @@ export class SqliteImport implements ImportSink {
   readonly #file: string;
   readonly #part: string;
   #lock: Lock | undefined;
-  #db: Database.Database | undefined;
-  #insert: Database.Statement | undefined;
+  #store: StoreFile | undefined;
 
   constructor(options: SqliteOptions) {
     this.#file = options.file;
@@ -37,16 +36,7 @@ export class SqliteImport implements ImportSink {
       // What an import that was killed has left.
       await this.#removePart();
       await (await open(this.#part, 'wx', 0o600)).close();
-      const db = new Database(this.#part);
-      this.#db = db;
-      prepareSchema(db, this.#part);
-      db.pragma('journal_mode = DELETE');
-      db.pragma('journal_mode = OFF');
-      db.pragma('synchronous = OFF');
-      db.pragma('locking_mode = EXCLUSIVE');
-      this.#insert = db.prepare(
-        'INSERT INTO log (id, key, create_revision, version, lease, deleted, value) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      );
+      this.#store = new StoreFile(this.#part);
     } catch (error) {
       await this.abort();
       throw translate(error, this.#file);
@@ -54,32 +44,20 @@ export class SqliteImport implements ImportSink {
   }
 
   async write(changes: readonly Change[]): Promise<void> {
-    const { db, insert } = this.#begun();
+    const store = this.#begun();
     try {
-      db.exec('BEGIN');
-      for (const { revision, sub, key, createRevision, version, lease, kind, value } of changes) {
-        const bytes = Buffer.from(key, 'latin1');
-        const deleted = kind === 'delete' ? 1 : 0;
-        insert.run(idOf(revision, sub), bytes, createRevision, version, lease, deleted, value);
-      }
-      db.exec('COMMIT');
+      store.addRows(changes);
     } catch (error) {
       throw translate(error, this.#file);
     }
   }
 
-  async finish({ head, horizon, leases }: ImportState): Promise<void> {
-    const { db } = this.#begun();
+  async finish({ head, horizon, leases, records }: ImportState): Promise<void> {
+    const store = this.#begun();
     try {
-      db.exec('BEGIN');
-      const set = db.prepare('UPDATE meta SET value = ? WHERE name = ?');
-      set.run(head, 'head');
-      set.run(horizon, 'horizon');
-      const grant = db.prepare('INSERT INTO lease (id, ttl, remaining_ttl) VALUES (?, ?, ?)');
-      for (const { id, ttl, remainingTtl } of leases) grant.run(id, ttl, remainingTtl);
-      db.exec('COMMIT');
-      db.close();
-      this.#db = undefined;
+      const cursor = { revision: head, notes: 0, commit: 0 };
+      store.finish({ cursor, horizon, leases, records, alarms: [], clusterId: randomId(), memberId: randomId() });
+      this.#store = undefined;
       await syncPath(this.#part);
       // Nobody else can have made it: the lock is ours.
       await rename(this.#part, this.#file);
@@ -93,8 +71,8 @@ export class SqliteImport implements ImportSink {
 
   async abort(): Promise<void> {
     if (this.#lock === undefined) return;
-    this.#db?.close();
-    this.#db = undefined;
+    this.#store?.close();
+    this.#store = undefined;
     await this.#removePart();
     this.#lock.release();
     this.#lock = undefined;
@@ -104,12 +82,15 @@ export class SqliteImport implements ImportSink {
     for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(`${this.#part}${suffix}`, { force: true });
   }
 
-  #begun(): { readonly db: Database.Database; readonly insert: Database.Statement } {
-    if (this.#db === undefined || this.#insert === undefined) {
-      throw new LogError('closed', `${this.#file}: no import is under way`);
-    }
-    return { db: this.#db, insert: this.#insert };
+  #begun(): StoreFile {
+    if (this.#store === undefined) throw new LogError('closed', `${this.#file}: no import is under way`);
+    return this.#store;
   }
+}
+
+/** Any 64 bits but 0: the store is a new one. */
+function randomId(): bigint {
+  return randomBytes(8).readBigUInt64LE() || 1n;
 }
 
 /** Makes a file's contents, or a folder's names, durable. */

@@ -32,7 +32,9 @@ export async function compareLive(client: EtcdClient, log: Log, state: LogState,
     from = `${last.key}\0`;
   }
   if (keys !== index.liveKeys) {
-    throw new Failure(`the source has ${keys} keys at revision ${at}, the store ${index.liveKeys} at ${state.head}`);
+    throw new Failure(
+      `the source has ${keys} keys at revision ${at}, the store ${index.liveKeys} at ${state.cursor.revision}`,
+    );
   }
   return keys;
 }

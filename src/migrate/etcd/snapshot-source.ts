@@ -72,7 +72,7 @@ export class EtcdSnapshotSource implements Source {
         `${marks} rows without a key, as a restore with --bump-revision leaves them, count as a revision only.`,
       );
     for (const alarm of this.#alarms()) remarks.push(`etcd's alarm ${alarm} is not carried over.`);
-    return { head, leases: this.#leases(), remarks };
+    return { head, leases: this.#leases(), records: [], remarks };
   }
 
   async *changes(): AsyncIterable<readonly Change[]> {

@@ -28,7 +28,7 @@ export class KineSource implements Source {
     const rows = new KineRows(database.foldsCase);
     for await (const row of this.#rows(false)) for (const change of rows.changes(row)) visit(change);
     const { findings } = rows;
-    return { head: database.bounds.head, leases: findings.leases, remarks: remarksOn(findings) };
+    return { head: database.bounds.head, leases: findings.leases, records: [], remarks: remarksOn(findings) };
   }
 
   async *changes(): AsyncIterable<readonly Change[]> {

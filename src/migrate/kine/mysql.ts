@@ -1,6 +1,6 @@
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { Failure } from '../../base/failure.ts';
-import { redactUrl } from '../redact-url.ts';
+import { shownStoreUrl } from '../../log/shared/store-url.ts';
 import { type KineBounds, type KineDatabase, kineRow, type RawRow, whole } from './kine-database.ts';
 import type { KineRow } from './kine-rows.ts';
 
@@ -24,7 +24,7 @@ export class KineMysql implements KineDatabase {
 
   /** Rejects with a Failure. */
   static async open(url: string): Promise<KineMysql> {
-    const name = redactUrl(url);
+    const name = shownStoreUrl(url);
     const connection = await connect(url, name);
     try {
       await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
@@ -38,7 +38,7 @@ export class KineMysql implements KineDatabase {
 
   /** Whether kine's table is there. */
   static async isThere(url: string): Promise<boolean> {
-    const name = redactUrl(url);
+    const name = shownStoreUrl(url);
     const connection = await connect(url, name);
     try {
       const [rows] = await connection.query<RowDataPacket[]>(

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { Failure } from '../../base/failure.ts';
-import { redactUrl } from '../redact-url.ts';
+import { shownStoreUrl } from '../../log/shared/store-url.ts';
 import { type KineBounds, type KineDatabase, kineRow, type RawRow, whole } from './kine-database.ts';
 import type { KineRow } from './kine-rows.ts';
 
@@ -23,7 +23,7 @@ export class KinePostgres implements KineDatabase {
 
   /** Rejects with a Failure. */
   static async open(url: string): Promise<KinePostgres> {
-    const name = redactUrl(url);
+    const name = shownStoreUrl(url);
     const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
     // What breaks between two queries is told by the next one.
     client.on('error', () => undefined);
@@ -56,7 +56,7 @@ export class KinePostgres implements KineDatabase {
       const { rows } = await client.query<{ found: boolean }>(`SELECT to_regclass('kine') IS NOT NULL AS found`);
       return rows[0]?.found === true;
     } catch (error) {
-      throw failure(redactUrl(url), error);
+      throw failure(shownStoreUrl(url), error);
     } finally {
       await client.end().catch(() => undefined);
     }
