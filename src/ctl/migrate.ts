@@ -37,6 +37,12 @@ const OPTIONS = {
     group: GROUP,
     help: 'after the copy go on taking over what happens at the source (http://…), until Enter or SIGTERM',
   }),
+  resume: option(flag, {
+    flag: 'resume',
+    default: false,
+    group: GROUP,
+    help: 'with --follow, after a run that ended while it followed: go on where the store is, without copying again',
+  }),
   untilCaughtUp: option(flag, {
     flag: 'until-caught-up',
     default: false,
@@ -80,7 +86,8 @@ export function migrateCommand(world: MigrateWorld): Command<typeof OPTIONS> {
     summary: 'make a new store from an etcd, a snapshot, a kine database or another store',
     operands: [],
     options: OPTIONS,
-    details: `The source is only read, never changed. What an interrupted run leaves is never taken for a store: run it again.
+    details: `The source is only read, never changed. What an interrupted copy leaves is never taken for a store: run it again. One
+that ended while it followed goes on with --resume.
 
 Examples:
   kedge migrate --from http://127.0.0.1:2379 --to sqlite:///var/lib/kedge/kedge.db --history --follow
@@ -92,16 +99,17 @@ Examples:
 }
 
 async function run({ options }: Invocation<typeof OPTIONS>, world: MigrateWorld): Promise<number> {
-  const { from, to, history, follow, untilCaughtUp, skipHashCheck, workDir, ...access } = options;
+  const { from, to, history, follow, resume, untilCaughtUp, skipHashCheck, workDir, ...access } = options;
   if (from === '') throw new UsageError('--from is missing: where to read');
   if (to === '') throw new UsageError('--to is missing: the store to make, such as sqlite:///var/lib/kedge/kedge.db');
   if (untilCaughtUp && !follow) throw new UsageError('--until-caught-up only makes sense with --follow');
+  if (resume && !follow) throw new UsageError('--resume only makes sense with --follow');
   const workFolder = workDir === '' ? workFolderFor(to) : workDir;
   // Only now: the drivers of all databases hang on it.
   const { migrate } = await import('../migrate/migrate.ts');
   await stayingAlive(() =>
     migrate(
-      { from, to, history, follow, untilCaughtUp, skipHashCheck, workFolder, access },
+      { from, to, history, follow, resume, untilCaughtUp, skipHashCheck, workFolder, access },
       { clock: world.clock, print: world.print, finishAsked: () => finishAsked(world.process) },
     ),
   );

@@ -2,11 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ImportSink } from '../mvcc/import-sink.ts';
-import type { LeaseId, Revision } from '../mvcc/types.ts';
+import { FIRST_REVISION, type LeaseId, type Revision } from '../mvcc/types.ts';
 import { type Copied, copy } from './copy.ts';
-import { type EtcdAccess, EtcdClient } from './etcd/client.ts';
+import { type EtcdAccess, EtcdClient, EtcdFailure } from './etcd/client.ts';
 import { compareLive } from './etcd/compare-live.ts';
 import { follow } from './etcd/follow.ts';
+import type { HashKvResponse } from './etcd/messages.ts';
 import { LogWriter } from './log-writer.ts';
 import { Progress } from './progress.ts';
 import { sinkFor } from './sink-for.ts';
@@ -27,6 +28,8 @@ export interface MigrateOptions {
   readonly to: string;
   readonly history: boolean;
   readonly follow: boolean;
+  /** The store is there, from an earlier run that was to follow: only go on following. */
+  readonly resume: boolean;
   readonly untilCaughtUp: boolean;
   readonly skipHashCheck: boolean;
   readonly workFolder: string;
@@ -56,10 +59,22 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
     if (options.follow && client === undefined) {
       throw new Failure(`--follow needs a server to follow (http://…); ${source.name} is none`);
     }
-    const copied = await copyAndReadBack(source, sink, options, progress, print);
-    if (client === undefined) print(`done: serve it with "kedge serve --store ${shownStoreUrl(to)}"`);
-    else if (options.follow) await followAndCompare(client, options, context);
-    else await compareWithSource(client, options, context, copied.head);
+    let head: Revision | undefined;
+    if (!options.resume) head = (await copyAndReadBack(source, sink, options, progress, print)).head;
+    if (client === undefined) {
+      print(`done: serve it with "kedge serve --store ${shownStoreUrl(to)}"`);
+      return;
+    }
+    if (options.resume) await compareWithSource(client, to, progress, undefined);
+    if (options.follow) head = await followToTheEnd(client, options, context);
+    const at = await compareWithSource(client, to, progress, head);
+    const now = (await client.status()).revision;
+    if (now === at) print(`done: the source is at revision ${at} too`);
+    else {
+      print(
+        `done, at revision ${at}; the source is at ${now} by now: somebody writes to it still, and that is not taken over`,
+      );
+    }
   } finally {
     await source.close();
     client?.close();
@@ -89,10 +104,13 @@ async function copyAndReadBack(
   return copied;
 }
 
-async function followAndCompare(client: EtcdClient, options: MigrateOptions, context: MigrateContext): Promise<void> {
-  const { clock, print } = context;
+/** Answers the revision at which it ended. */
+async function followToTheEnd(
+  client: EtcdClient,
+  options: MigrateOptions,
+  { clock, print, finishAsked }: MigrateContext,
+): Promise<Revision> {
   const writer = new LogWriter(options.to);
-  let at: Revision;
   try {
     const state = await writer.open();
     print(
@@ -100,52 +118,71 @@ async function followAndCompare(client: EtcdClient, options: MigrateOptions, con
         ? `following ${client.endpoint} until nothing is left to take over`
         : `following ${client.endpoint}: when lag is 0, stop its clients, then press Enter (or send SIGTERM) to finish`,
     );
-    at = await follow({
+    return await follow({
       client,
       writer,
       leases: new Set<LeaseId>(state.leases.map(({ id }) => id)),
       clock,
       onLag: (head, sourceHead) => print(`  at revision ${head}, source at ${sourceHead}, lag ${sourceHead - head}`),
-      finishAsked: options.untilCaughtUp ? new Promise(() => undefined) : context.finishAsked(),
+      finishAsked: options.untilCaughtUp ? new Promise(() => undefined) : finishAsked(),
       untilCaughtUp: options.untilCaughtUp,
     });
   } finally {
     await writer.close();
   }
-  await compareWithSource(client, options, context, at);
 }
 
-/** Holds the store against the running source: by HashKV where both have the same history, else key by key. */
+/**
+ * Holds the store against the running source at the store's revision: by HashKV where both have the same history, else
+ * key by key. Answers the revision; it must be `wanted` when that is given.
+ */
 async function compareWithSource(
   client: EtcdClient,
-  options: MigrateOptions,
-  { clock, print }: MigrateContext,
-  at: Revision,
-): Promise<void> {
-  const progress = new Progress(clock, print);
+  storeUrl: string,
+  progress: Progress,
+  wanted: Revision | undefined,
+): Promise<Revision> {
   progress.begin('comparing with the source');
-  const writer = new LogWriter(options.to);
+  const writer = new LogWriter(storeUrl);
   try {
     const state = await writer.open();
-    const source = await client.hashKv(at);
-    const sourceHorizon = Math.max(source.compactRevision, 0);
-    if (sourceHorizon === state.horizon) {
+    const at = state.cursor.revision;
+    if (state.alarms.includes('corrupt')) {
+      throw new Failure(`${shownStoreUrl(storeUrl)} holds what is left of an import that broke off: begin anew`);
+    }
+    if (at === FIRST_REVISION && wanted === undefined) {
+      throw new Failure(`${shownStoreUrl(storeUrl)} is empty: there is nothing to resume, leave --resume away`);
+    }
+    const source = await hashAt(client, at);
+    if (source === undefined) {
+      if (wanted === undefined) {
+        throw new Failure(`${client.endpoint} has compacted revision ${at}, where the store is: begin anew`);
+      }
+      progress.end(`not possible: the source has compacted revision ${at} meanwhile (the store is what was read)`);
+      return at;
+    }
+    if (Math.max(source.compactRevision, 0) === state.horizon) {
       const found = await contentsOf(writer.log, state);
-      mustEqual('the store', { head: at, hash: source.hash }, found);
+      mustEqual('the store', { head: wanted ?? at, hash: source.hash }, found);
       progress.end(`the same HashKV on both sides; ${describe(found)}`);
     } else {
       const keys = await compareLive(client, writer.log, state, at);
       progress.end(`all ${keys} keys are the same at revision ${at} (not by HashKV: the histories differ)`);
     }
+    return at;
   } finally {
     await writer.close();
   }
-  const now = (await client.status()).revision;
-  if (now === at) print(`done: the source is at revision ${at} too`);
-  else {
-    print(
-      `done, at revision ${at}; the source is at ${now} by now: somebody writes to it still, and that is not taken over`,
-    );
+}
+
+/** undefined: the revision is compacted. */
+async function hashAt(client: EtcdClient, at: Revision): Promise<HashKvResponse | undefined> {
+  try {
+    return await client.hashKv(at);
+  } catch (error) {
+    if (error instanceof EtcdFailure && error.message.includes('required revision has been compacted'))
+      return undefined;
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
 import { etcdctlProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
+import { freePorts } from '../support/ports.ts';
 import { Random } from '../support/random.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { kedge, RunningKedge, run, storeUrl, TIMEOUT_MS } from './command.ts';
@@ -87,9 +88,13 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       etcd = await startEtcd('3.5', { dataDir, port: etcd.port });
       await put('2');
       await migrate.until(/at revision 3, source at 3, lag 0\n/);
-      migrate.pressEnter();
-      expect(await migrate.ended(), migrate.output).toBe(0);
-      expect(migrate.output).toContain('done: the source is at revision 3 too');
+      // Its terminal is gone; what it has is on disk.
+      migrate.kill('SIGKILL');
+      await migrate.ended();
+      await put('3');
+      const resumed = await kedge([...args, '--follow', '--resume', '--until-caught-up']);
+      expect(resumed).toContain('done: the source is at revision 4 too');
+      expect(resumed).not.toContain('reading:');
 
       let writing = true;
       const writes = (async () => {
@@ -155,6 +160,44 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
     } finally {
       client.close();
       await etcd.stop();
+    }
+  });
+
+  test('over TLS with client certificates', async () => {
+    const here = temporaryFolder('migrate-tls');
+    const file = (name: string): string => join(here, name);
+    const openssl = (...args: string[]) => run('openssl', args);
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    await openssl('req', '-x509', ...newKey, '-keyout', file('ca.key'), '-out', file('ca.crt'), '-subj', '/CN=ca');
+    for (const name of ['server', 'client']) {
+      const by = ['-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-addext', 'subjectAltName=IP:127.0.0.1'];
+      const out = ['-keyout', file(`${name}.key`), '-out', file(`${name}.crt`), '-subj', `/CN=${name}`];
+      await openssl('req', '-x509', ...newKey, ...by, ...out);
+    }
+    const [plain = 0, secure = 0] = await freePorts(2);
+    const etcd = await startEtcd('3.5', {
+      port: plain,
+      args: [
+        `--listen-client-urls=http://127.0.0.1:${plain},https://127.0.0.1:${secure}`,
+        `--cert-file=${file('server.crt')}`,
+        `--key-file=${file('server.key')}`,
+        `--trusted-ca-file=${file('ca.crt')}`,
+        '--client-cert-auth',
+      ],
+    });
+    try {
+      const client = new EtcdClient(etcd.endpoint);
+      await client.call('KV/Put', { key: Buffer.from('a'), value: Buffer.from('b') });
+      client.close();
+      const from = ['migrate', '--from', `https://127.0.0.1:1,https://127.0.0.1:${secure}`, '--to', storeUrl(here)];
+      const trusted = ['--cacert', file('ca.crt')];
+      expect(await kedge(from, 1)).toContain('are the address and the TLS flags right?');
+      expect(await kedge([...from, ...trusted], 1)).toContain(`https://127.0.0.1:${secure}: Status`);
+      const own = ['--cert', file('client.crt'), '--key', file('client.key')];
+      expect(await kedge([...from, ...trusted, ...own, '--history'])).toContain('the same HashKV on both sides');
+    } finally {
+      await etcd.stop();
+      removeFolder(here);
     }
   });
 
