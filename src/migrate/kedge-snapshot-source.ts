@@ -1,17 +1,17 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Failure } from '../base/failure.ts';
+import { invariant } from '../base/invariant.ts';
 import { restoreSqlite } from '../log/sqlite/restore.ts';
 import type { Change } from '../mvcc/types.ts';
 import { LogSource } from './log-source.ts';
 import type { RowHead, Source, SourceFacts, Survey } from './source.ts';
+import { sqliteUrl } from './sqlite-url.ts';
+import { WorkFolder } from './work-folder.ts';
 
 /** A snapshot of kedge's own: restored into the work folder, with its digest verified, and read as a store. */
 export class KedgeSnapshotSource implements Source {
   readonly name: string;
   readonly #path: string;
   readonly #workFolder: string;
-  #folder: string | undefined;
+  #folder: WorkFolder | undefined;
   #store: LogSource | undefined;
 
   constructor(path: string, workFolder: string, name = path) {
@@ -21,11 +21,10 @@ export class KedgeSnapshotSource implements Source {
   }
 
   async open(): Promise<SourceFacts> {
-    await mkdir(this.#workFolder, { recursive: true });
-    this.#folder = await mkdtemp(join(this.#workFolder, 'kedge-snapshot-'));
-    const to = join(this.#folder, 'store.db');
+    this.#folder = await WorkFolder.make(this.#workFolder);
+    const to = this.#folder.file('store.db');
     await restoreSqlite({ snapshotFile: this.#path, to });
-    this.#store = new LogSource(`sqlite://${to}`, this.name);
+    this.#store = new LogSource(sqliteUrl(to), this.name);
     return { ...(await this.#store.open()), description: 'kedge snapshot' };
   }
 
@@ -39,11 +38,11 @@ export class KedgeSnapshotSource implements Source {
 
   async close(): Promise<void> {
     await this.#store?.close();
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder?.remove();
   }
 
   #opened(): LogSource {
-    if (this.#store === undefined) throw new Failure(`${this.name}: the source is not open`);
+    invariant(this.#store !== undefined, 'a source is opened first');
     return this.#store;
   }
 }

@@ -61,6 +61,8 @@ export async function migrate(options: MigrateOptions, context: MigrateContext):
     }
     let head: Revision | undefined;
     if (!options.resume) head = (await copyAndReadBack(source, sink, options, progress, print)).head;
+    // What it took to read it is no longer needed, and may be large.
+    await source.close();
     if (client === undefined) {
       print(`done: serve it with "kedge serve --store ${shownStoreUrl(to)}"`);
       return;

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { Failure } from '../base/failure.ts';
 import { invariant } from '../base/invariant.ts';
 import { logFor } from '../log/engines.ts';
@@ -7,6 +6,8 @@ import { shownStoreUrl } from '../log/shared/store-url.ts';
 import { type Change, FIRST_REVISION } from '../mvcc/types.ts';
 import { LogSource } from './log-source.ts';
 import type { RowHead, Source, SourceFacts, Survey } from './source.ts';
+import { sqliteUrl } from './sqlite-url.ts';
+import { WorkFolder } from './work-folder.ts';
 
 /**
  * A store that several kedges share, by its snapshot: rows come and go while it is served, and two passes must see the
@@ -16,7 +17,7 @@ export class SharedStoreSource implements Source {
   readonly name: string;
   readonly #storeUrl: string;
   readonly #workFolder: string;
-  #folder: string | undefined;
+  #folder: WorkFolder | undefined;
   #file: LogSource | undefined;
 
   constructor(storeUrl: string, workFolder: string) {
@@ -26,9 +27,8 @@ export class SharedStoreSource implements Source {
   }
 
   async open(): Promise<SourceFacts> {
-    await mkdir(this.#workFolder, { recursive: true });
-    this.#folder = await mkdtemp(join(this.#workFolder, 'kedge-store-'));
-    const path = join(this.#folder, 'store.db');
+    this.#folder = await WorkFolder.make(this.#workFolder);
+    const path = this.#folder.file('store.db');
     const log = logFor(this.#storeUrl);
     try {
       const { cursor } = await log.open();
@@ -43,7 +43,7 @@ export class SharedStoreSource implements Source {
     } finally {
       await log.close();
     }
-    this.#file = new LogSource(`sqlite://${path}`, this.name);
+    this.#file = new LogSource(sqliteUrl(path), this.name);
     return { ...(await this.#file.open()), description: 'kedge store in a database' };
   }
 
@@ -57,7 +57,7 @@ export class SharedStoreSource implements Source {
 
   async close(): Promise<void> {
     await this.#file?.close();
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder?.remove();
   }
 
   #opened(): LogSource {

@@ -17,6 +17,7 @@ import { LogSource } from './log-source.ts';
 import type { Progress } from './progress.ts';
 import { SharedStoreSource } from './shared-store-source.ts';
 import type { Source } from './source.ts';
+import { sqliteUrl } from './sqlite-url.ts';
 
 export interface SourceOptions {
   /** http(s)://…, a path, sqlite:…, postgres://…, mysql://…, or kine+ before one of the last three. */
@@ -80,7 +81,7 @@ async function fileSource(path: string, options: SourceOptions, url: string | un
     case 'kedge':
       // A store lies beside its lock; a snapshot is alone, and may have a digest at its end.
       if (url !== undefined || (!hasDigest && existsSync(`${path}.lock`))) {
-        return new LogSource(url ?? `sqlite://${path}`, path);
+        return new LogSource(url ?? sqliteUrl(path), path);
       }
       if (!hasDigest && !skipHashCheck) throw withoutDigest(path);
       return new KedgeSnapshotSource(path, workFolder);

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { distRoot } from '../support/project.ts';
 
 /** For a test or hook: each starts several servers and programs, one after the other, on a machine that has other work. */
@@ -11,7 +12,7 @@ const program = [join(distRoot, 'src', 'main.js')];
 
 /** A store that startKedge with this data folder serves; it need not survive a power cut, and is made quickly. */
 export function storeUrl(folder: string): string {
-  return `sqlite://${folder}/kedge.db?synchronous=normal&wal_mib=1`;
+  return `sqlite://${pathToFileURL(folder).pathname}/kedge.db?synchronous=normal&wal_mib=1`;
 }
 
 /** Runs kedge to its end; throws with all that it wrote unless it ends with `code`. Answers what it wrote. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -6,6 +6,7 @@ import { EtcdClient } from '../support/client.ts';
 import { etcdctlProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePorts } from '../support/ports.ts';
+import { hasPostgres, PostgresServer } from '../support/postgres.ts';
 import { Random } from '../support/random.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { kedge, RunningKedge, run, storeUrl, TIMEOUT_MS } from './command.ts';
@@ -26,15 +27,22 @@ function withoutHistory(shown: object): object {
 describe(`switching over from a running etcd, seed ${seed}`, () => {
   const test = it.skipIf(!mustHave('3.5'));
 
-  test.each([true, false])('takes over what happens meanwhile (history: %s)', async (history) => {
+  test.each([
+    { into: 'SQLite', history: true, there: true },
+    { into: 'SQLite', history: false, there: true },
+    { into: 'PostgreSQL', history: true, there: hasPostgres() },
+  ])('takes over what happens meanwhile, into $into (history: $history)', async ({ into, history, there }) => {
+    if (!there) return;
     const etcd = await startEtcd('3.5');
-    const here = join(folder, String(history));
+    const here = join(folder, `${into} ${history} 100%`);
+    const database = into === 'PostgreSQL' ? await PostgresServer.start() : undefined;
+    const to = database?.url('kedge') ?? storeUrl(here);
     const client = new EtcdClient(etcd.endpoint);
     try {
       const work = new Workload(client, new Random(seed));
       await work.run(80);
       await work.compactAt(20);
-      const args = ['migrate', '--from', `http://${etcd.endpoint}`, '--to', storeUrl(here), '--follow'];
+      const args = ['migrate', '--from', `http://${etcd.endpoint}`, '--to', to, '--follow'];
       const migrate = new RunningKedge(history ? [...args, '--history'] : args);
       // Writing goes on while it copies and follows.
       let writing = true;
@@ -52,7 +60,7 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       expect(migrate.output).toMatch(/done: the source is at revision \d+ too\n$/);
 
       const wanted = await Workload.shown(client);
-      const moved = await startKedge({ dataDir: here });
+      const moved = await startKedge({ dataDir: here, args: database === undefined ? [] : [`--store=${to}`] });
       const movedClient = new EtcdClient(moved.endpoint);
       const shown = await Workload.shown(movedClient);
       if (history) expect(shown).toEqual(wanted);
@@ -71,6 +79,7 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
     } finally {
       client.close();
       await etcd.stop();
+      await database?.dispose();
     }
   });
 
@@ -84,6 +93,7 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       const args = ['migrate', '--from', `http://${etcd.endpoint}`, '--to', storeUrl(join(folder, 'restarted'))];
       const migrate = new RunningKedge([...args, '--follow', '--history']);
       await migrate.until(/at revision 2, source at 2, lag 0\n/);
+      expect(readdirSync(join(folder, 'restarted')).filter((name) => name.includes('work'))).toEqual([]);
       await etcd.stop();
       etcd = await startEtcd('3.5', { dataDir, port: etcd.port });
       await put('2');

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, mkdtemp, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { formatBytes } from '../../base/byte-size.ts';
 import { Failure } from '../../base/failure.ts';
+import { invariant } from '../../base/invariant.ts';
 import type { Change } from '../../mvcc/types.ts';
 import { DIGEST_BYTES } from '../bbolt/format.ts';
 import { fileFacts } from '../file-kind.ts';
 import { KedgeSnapshotSource } from '../kedge-snapshot-source.ts';
 import type { Progress } from '../progress.ts';
 import type { RowHead, Source, SourceFacts, Survey } from '../source.ts';
+import { WorkFolder } from '../work-folder.ts';
 import type { EtcdClient } from './client.ts';
 import { EtcdSnapshotSource } from './snapshot-source.ts';
 
@@ -22,7 +23,7 @@ export class LiveSource implements Source {
   readonly #client: EtcdClient;
   readonly #workFolder: string;
   readonly #progress: Progress;
-  #folder: string | undefined;
+  #folder: WorkFolder | undefined;
   #inner: Source | undefined;
 
   constructor(client: EtcdClient, workFolder: string, progress: Progress) {
@@ -34,14 +35,13 @@ export class LiveSource implements Source {
 
   async open(): Promise<SourceFacts> {
     const { version, dbBytes } = await this.#client.status();
-    await mkdir(this.#workFolder, { recursive: true });
-    this.#folder = await mkdtemp(join(this.#workFolder, 'kedge-migrate-'));
-    const path = join(this.#folder, 'snapshot');
+    this.#folder = await WorkFolder.make(this.#workFolder);
+    const path = this.#folder.file('snapshot');
     await this.#fetch(path, dbBytes);
     const { kind } = await fileFacts(path);
     this.#inner =
       kind === 'kedge'
-        ? new KedgeSnapshotSource(path, this.#folder, this.name)
+        ? new KedgeSnapshotSource(path, this.#folder.path, this.name)
         : new EtcdSnapshotSource(path, { name: this.name, skipDigest: true });
     const facts = await this.#inner.open();
     return { ...facts, description: `server that speaks etcd ${version}, ${facts.description}` };
@@ -57,7 +57,7 @@ export class LiveSource implements Source {
 
   async close(): Promise<void> {
     await this.#inner?.close();
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder?.remove();
   }
 
   async #fetch(path: string, expectedBytes: number): Promise<void> {
@@ -92,7 +92,7 @@ export class LiveSource implements Source {
   }
 
   #opened(): Source {
-    if (this.#inner === undefined) throw new Failure(`${this.name}: the source is not open`);
+    invariant(this.#inner !== undefined, 'a source is opened first');
     return this.#inner;
   }
 }

@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { formatBytes } from '../../base/byte-size.ts';
-import type { Failure } from '../../base/failure.ts';
+import { invariant } from '../../base/invariant.ts';
 import { ProtobufError, Reader, tagOf, WireType } from '../../base/protobuf.ts';
 import {
   CHANGES_PER_TXN_MAX,
@@ -143,12 +143,12 @@ export class EtcdSnapshotSource implements Source {
       return decode();
     } catch (error) {
       if (!(error instanceof ProtobufError)) throw error;
-      throw damaged(this.#path, `${what}: ${error.message}`) satisfies Failure;
+      throw damaged(this.#path, `${what}: ${error.message}`);
     }
   }
 
   #opened(): BboltFile {
-    if (this.#file === undefined) throw damaged(this.#path, 'it is not open');
+    invariant(this.#file !== undefined, 'a source is opened first');
     return this.#file;
   }
 }

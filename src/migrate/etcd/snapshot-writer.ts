@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Failure } from '../../base/failure.ts';
+import { invariant } from '../../base/invariant.ts';
 import { Writer } from '../../base/protobuf.ts';
 import type { ImportSink, ImportState } from '../../mvcc/import-sink.ts';
 import { encodeChange, encodeTombstone } from '../../mvcc/key-value.ts';
@@ -83,7 +84,7 @@ export class EtcdSnapshotWriter implements ImportSink {
   }
 
   #begun(): BboltWriter {
-    if (this.#writer === undefined) throw new Failure(`${this.#path}: no snapshot is being written`);
+    invariant(this.#writer !== undefined, 'a snapshot is begun first');
     return this.#writer;
   }
 }

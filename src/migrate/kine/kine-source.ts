@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Failure } from '../../base/failure.ts';
+import { invariant } from '../../base/invariant.ts';
 import type { Change, Revision } from '../../mvcc/types.ts';
 import { Chunk, type RowHead, type Source, type SourceFacts, type Survey } from '../source.ts';
 import { type KineDatabase, PAGE_ROWS, PAGE_ROWS_WITH_VALUES } from './kine-database.ts';
@@ -72,7 +73,7 @@ export class KineSource implements Source {
   }
 
   #opened(): KineDatabase {
-    if (this.#database === undefined) throw new Failure(`${this.name}: the source is not open`);
+    invariant(this.#database !== undefined, 'a source is opened first');
     return this.#database;
   }
 }
