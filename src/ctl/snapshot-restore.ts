@@ -67,12 +67,13 @@ async function restoreRows(
     import('../migrate/restore-snapshot.ts'),
     import('../migrate/progress.ts'),
   ]);
+  const progress = new Progress(clock, print);
   const source =
     kind === 'etcd'
-      ? new EtcdSnapshotSource(path, { skipDigest: !hasDigest })
+      ? new EtcdSnapshotSource(path, { skipDigest: !hasDigest, progress })
       : new KedgeSnapshotSource(path, dirname(path));
   try {
-    await restoreSnapshot(source, storeUrl, new Progress(clock, print), print);
+    await restoreSnapshot(source, storeUrl, progress, print);
   } finally {
     await source.close();
   }

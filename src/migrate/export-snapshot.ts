@@ -20,10 +20,10 @@ export async function exportSnapshot(
   print(`from ${source.name}`);
   const { description, horizon } = await source.open();
   print(`  ${description}, compacted at revision ${horizon}`);
-  const sink = new EtcdSnapshotWriter(path, (bytes, total) => progress.note(bytes, total));
+  const sink = new EtcdSnapshotWriter(path);
   const { remarks, ...wanted } = await copy(source, horizon, sink, { history, progress });
   for (const remark of remarks) print(`  note: ${remark}`);
-  const written = new EtcdSnapshotSource(path);
+  const written = new EtcdSnapshotSource(path, { progress: Progress.silent });
   try {
     const opened = await written.open();
     progress.begin('reading back');

@@ -76,7 +76,7 @@ async function fileSource(path: string, options: SourceOptions, url: string | un
       if (!hasDigest && !skipHashCheck) throw withoutDigest(path);
       return new EtcdSnapshotSource(path, {
         skipDigest: skipHashCheck,
-        onDigestProgress: (bytes, total) => progress.note(bytes, total),
+        progress,
       });
     case 'kedge':
       // A store lies beside its lock; a snapshot is alone, and may have a digest at its end.

@@ -79,7 +79,7 @@ export class BboltFile {
   }
 
   /** Reads everything once and holds it against the digest. Throws a Failure when it does not match. */
-  async verifyDigest(onProgress?: (bytes: number, totalBytes: number) => void): Promise<void> {
+  async verifyDigest(onProgress?: (bytes: number) => void): Promise<void> {
     if (!this.hasDigest) throw new Failure(`${this.path} has no digest at its end`);
     const hash = createHash('sha256');
     const chunk = Buffer.alloc(DIGEST_CHUNK_BYTES);
@@ -88,7 +88,7 @@ export class BboltFile {
       if (bytes === 0) throw damaged(this.path, 'it ended while it was being read');
       hash.update(chunk.subarray(0, bytes));
       at += bytes;
-      onProgress?.(at, this.#dataBytes);
+      onProgress?.(at);
       await breathe();
     }
     const digest = Buffer.alloc(DIGEST_BYTES);

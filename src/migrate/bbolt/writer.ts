@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { invariant } from '../../base/invariant.ts';
 import {
   BRANCH_ELEMENT_BYTES,
@@ -99,7 +100,7 @@ export class BboltWriter {
   }
 
   /** After finish: adds the SHA-256 that `etcdctl snapshot restore` asks for. Reads the file once. */
-  async addDigest(onProgress?: (bytes: number, totalBytes: number) => void): Promise<void> {
+  async addDigest(): Promise<void> {
     const total = this.#nextPage * PAGE_BYTES;
     const hash = createHash('sha256');
     for (let at = 0; at < total; ) {
@@ -107,7 +108,7 @@ export class BboltWriter {
       invariant(bytes > 0, 'the file that was just written is all there');
       hash.update(this.#buffer.subarray(0, bytes));
       at += bytes;
-      onProgress?.(at, total);
+      await breathe();
     }
     writeSync(this.#fd, hash.digest(), 0, undefined, total);
     fsyncSync(this.#fd);

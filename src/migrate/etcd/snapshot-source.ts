@@ -13,6 +13,7 @@ import {
 import type { BucketEntry } from '../bbolt/bucket.ts';
 import { BboltFile } from '../bbolt/file.ts';
 import { damaged } from '../bbolt/format.ts';
+import { Progress } from '../progress.ts';
 import { CHUNK_ROWS_MAX, Chunk, type RowHead, type Source, type SourceFacts, type Survey } from '../source.ts';
 import { authRemark } from './auth-buckets.ts';
 import { changeOf, type KeyValueMessage, readKeyValue } from './key-value-message.ts';
@@ -44,7 +45,7 @@ export class EtcdSnapshotSource implements Source {
   async open(): Promise<SourceFacts> {
     this.#file = this.#options.file ?? new BboltFile(this.#path);
     const file = this.#file;
-    if (file.hasDigest && this.#options.skipDigest !== true) await file.verifyDigest(this.#options.onDigestProgress);
+    if (file.hasDigest && this.#options.skipDigest !== true) await verifyDigest(file, this.#options.progress);
     const meta = this.#meta();
     this.#horizon = Math.max(
       parseCompactRevision(meta.get('finishedCompactRev')),
@@ -160,7 +161,14 @@ export interface SnapshotOptions {
   readonly file?: BboltFile;
   /** The digest was held against it on the way here, or does not matter. */
   readonly skipDigest?: boolean;
-  readonly onDigestProgress?: (bytes: number, totalBytes: number) => void;
+  /** Told while the digest is verified. */
+  readonly progress?: Progress;
+}
+
+async function verifyDigest(file: BboltFile, progress: Progress = Progress.silent): Promise<void> {
+  progress.begin('verifying the digest', file.bytes);
+  await file.verifyDigest((bytes) => progress.note(bytes));
+  progress.end(formatBytes(file.bytes));
 }
 
 const ALARMS: Readonly<Record<number, string>> = { 1: 'NOSPACE', 2: 'CORRUPT' };

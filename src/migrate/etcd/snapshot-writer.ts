@@ -17,14 +17,12 @@ import { revisionKey } from './revision-key.ts';
 export class EtcdSnapshotWriter implements ImportSink {
   readonly #path: string;
   readonly #part: string;
-  readonly #onDigestProgress: ((bytes: number, totalBytes: number) => void) | undefined;
   #writer: BboltWriter | undefined;
   #newest: Revision = 0;
 
-  constructor(path: string, onDigestProgress?: (bytes: number, totalBytes: number) => void) {
+  constructor(path: string) {
     this.#path = path;
     this.#part = `${path}.part`;
-    this.#onDigestProgress = onDigestProgress;
   }
 
   async begin(): Promise<void> {
@@ -70,7 +68,7 @@ export class EtcdSnapshotWriter implements ImportSink {
     writer.put(TEXT.encode('term'), u64(1));
     writer.end();
     writer.finish();
-    await writer.addDigest(this.#onDigestProgress);
+    await writer.addDigest();
     writer.close();
     this.#writer = undefined;
     await rename(this.#part, this.#path);
