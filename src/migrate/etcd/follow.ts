@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
+import { ProtobufError } from '../../base/protobuf.ts';
 import type { Change, LeaseChange, LeaseId, Revision } from '../../mvcc/types.ts';
 import type { LogWriter } from '../log-writer.ts';
 import { type EtcdClient, EtcdFailure } from './client.ts';
-import { changeOf } from './key-value-message.ts';
+import { changeOf, type KeyValueMessage } from './key-value-message.ts';
 import type { WatchResponse } from './messages.ts';
 
 /*
@@ -115,12 +116,21 @@ class Follower {
       // A second part of a revision that is committed already cannot be.
       if (kv.modRevision === writer.head) throw new Failure(`${client.endpoint} told revision ${last} in two parts`);
       last = kv.modRevision;
-      changes.push(changeOf({ kind, revision: last, sub }, kv));
+      changes.push(this.#change(kind, kv, sub));
       if (kind === 'put' && kv.lease !== 0n && !this.#leases.has(kv.lease)) {
         leases.push(...(await this.#newLease(kv.lease)));
       }
     }
     if (changes.length > 0) await writer.append(changes, leases);
+  }
+
+  #change(kind: 'put' | 'delete', kv: KeyValueMessage, sub: number): Change {
+    try {
+      return changeOf({ kind, revision: kv.modRevision, sub }, kv);
+    } catch (error) {
+      if (!(error instanceof ProtobufError)) throw error;
+      throw new Failure(`${this.#options.client.endpoint} told what cannot be: ${error.message}`, { cause: error });
+    }
   }
 
   /** One that is gone again already leaves its keys for as long as it takes until the watch tells of their end. */
@@ -145,8 +155,14 @@ class Follower {
         if (ttl > 0 && ttl < grantedTtl) changes.push({ kind: 'checkpoint', id, remainingTtl: ttl });
       });
     }
+    // The keys of those that are gone are gone too, unless the source went on after our last revision: then they are to
+    // go as soon as the store is served.
+    const isAsOurs = (await client.status()).revision === writer.head;
     const there = new Set(ids);
-    for (const id of this.#leases) if (!there.has(id)) changes.push({ kind: 'revoke', id });
+    for (const id of this.#leases) {
+      if (there.has(id)) continue;
+      changes.push(isAsOurs ? { kind: 'revoke', id } : { kind: 'checkpoint', id, remainingTtl: 1 });
+    }
     if (changes.length > 0) await writer.append([], changes);
   }
 

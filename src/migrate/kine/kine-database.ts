@@ -22,7 +22,7 @@ export interface KineBounds {
 
 /** Rows without values, a page. With values a page is smaller, since each may be megabytes. */
 export const PAGE_ROWS = 5000;
-export const PAGE_ROWS_WITH_VALUES = 200;
+export const PAGE_ROWS_WITH_VALUES = 100;
 
 /** The columns of a row as drivers hand them out, with the names that all three queries give them. */
 export interface RawRow {
