@@ -49,10 +49,13 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       const writes = (async () => {
         for (; writing; await sleep(2)) await work.step();
       })();
-      await migrate.until(/lag 0\n/);
-      await sleep(300);
-      writing = false;
-      await writes;
+      try {
+        await migrate.until(/lag \d+\n[\s\S]*lag \d+\n/);
+        await sleep(300);
+      } finally {
+        writing = false;
+        await writes;
+      }
       if (history) migrate.pressEnter();
       else migrate.kill('SIGTERM');
       expect(await migrate.ended(), migrate.output).toBe(0);

@@ -4,8 +4,9 @@ import { ProtobufError } from '../../base/protobuf.ts';
 import type { Change, LeaseChange, LeaseId, Revision } from '../../mvcc/types.ts';
 import type { LogWriter } from '../log-writer.ts';
 import { type EtcdClient, EtcdFailure } from './client.ts';
+import { EventQueue } from './event-queue.ts';
 import { changeOf, type KeyValueMessage } from './key-value-message.ts';
-import type { WatchResponse } from './messages.ts';
+import type { WatchEvent, WatchResponse } from './messages.ts';
 
 /*
  * After the copy: what happens at the source goes on being taken over, revision by revision, until somebody says stop.
@@ -19,6 +20,8 @@ import type { WatchResponse } from './messages.ts';
 const LAG_EVERY_MS = 1000;
 const RETRY_MS = 500;
 const RETRIES_MAX = 120;
+/** Events that wait for the commit under way. */
+const QUEUE_BYTES_MAX = 4 * 2 ** 20;
 /** Leases asked for at a time. */
 const LEASES_AT_ONCE = 16;
 
@@ -88,22 +91,51 @@ class Follower {
     return this.#target !== undefined && this.#options.writer.head >= this.#target;
   }
 
+  /** Commits take their time; what comes meanwhile goes into the next one. */
   async #watchOnce(): Promise<void> {
     const { client, writer } = this.#options;
-    for await (const response of client.watchAll(writer.head + 1, this.#end.signal)) {
-      if (response.compactRevision > 0) {
-        throw new Failure(
-          `${client.endpoint} compacted revision ${response.compactRevision} before it could be taken over (the store is at ${writer.head}): begin anew with an empty store`,
-        );
+    const queue = new EventQueue(QUEUE_BYTES_MAX);
+    const broken = new AbortController();
+    const applied = this.#applyAll(queue).finally(() => {
+      queue.end();
+      broken.abort();
+    });
+    // Awaited below, whatever happens before.
+    applied.catch(() => undefined);
+    try {
+      const signal = AbortSignal.any([this.#end.signal, broken.signal]);
+      for await (const response of client.watchAll(writer.head + 1, signal)) {
+        this.#mustGoOn(response);
+        this.#sourceHead = Math.max(this.#sourceHead, response.revision);
+        await queue.add(response.events);
       }
-      if (response.canceled) throw new Failure(`${client.endpoint} ended the watch: ${response.cancelReason}`);
-      await this.#apply(response);
-      if (this.#done()) return;
+    } finally {
+      queue.end();
+      await applied;
     }
   }
 
-  async #apply({ events, revision }: WatchResponse): Promise<void> {
-    this.#sourceHead = Math.max(this.#sourceHead, revision);
+  #mustGoOn({ compactRevision, canceled, cancelReason }: WatchResponse): void {
+    const { client, writer } = this.#options;
+    if (compactRevision > 0) {
+      throw new Failure(
+        `${client.endpoint} compacted revision ${compactRevision} before it could be taken over (the store is at ${writer.head}): begin anew with an empty store`,
+      );
+    }
+    if (canceled) throw new Failure(`${client.endpoint} ended the watch: ${cancelReason}`);
+  }
+
+  /** Until the queue ends and is empty, or all is there that is to be. */
+  async #applyAll(queue: EventQueue): Promise<void> {
+    while (!this.#done()) {
+      const events = await queue.take();
+      if (events.length === 0) return;
+      await this.#apply(events);
+    }
+  }
+
+  /** Whole revisions, in one commit. */
+  async #apply(events: readonly WatchEvent[]): Promise<void> {
     const { writer, client } = this.#options;
     const changes: Change[] = [];
     const leases: LeaseChange[] = [];
