@@ -1,10 +1,12 @@
 import { type Command, ExitCode } from '../base/command.ts';
 import { choice, option } from '../base/options.ts';
+import { UsageError } from '../base/usage-error.ts';
 import type { SnapshotStatus } from '../migrate/snapshot-status.ts';
 
 const OPTIONS = {
   writeOut: option(choice('simple', 'json', 'table'), {
     flag: 'write-out',
+    short: 'w',
     default: 'simple',
     group: 'Output',
     help: 'how it is written',
@@ -18,11 +20,14 @@ export function snapshotStatusCommand(print: (line: string) => void): Command<ty
     summary: 'what a snapshot of etcd or kedge holds: hash, revision, keys, size',
     operands: [{ name: 'file', help: 'the snapshot', required: true }],
     options: OPTIONS,
+    flagStyle: 'etcdctl',
     details: `The whole file is read, and its digest verified. For etcd's snapshots hash and counts are those of etcdutl 3.5; for
 kedge's the hash is HashKV at the snapshot's revision, and the keys are those that live.`,
     async run({ options, operands }) {
+      const [file, ...more] = operands;
+      if (file === undefined || more.length > 0) throw new UsageError('snapshot status takes one file');
       const { snapshotStatus } = await import('../migrate/snapshot-status.ts');
-      const status = await snapshotStatus(operands[0] ?? '');
+      const status = await snapshotStatus(file);
       print(PRINTERS[options.writeOut](status));
       return ExitCode.ok;
     },
