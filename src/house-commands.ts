@@ -8,7 +8,10 @@ import type { Command } from './base/command.ts';
 import { certsCommand } from './ctl/certs.ts';
 import { checkCommand } from './ctl/check.ts';
 import { completionCommand } from './ctl/completion.ts';
+import { migrateCommand } from './ctl/migrate.ts';
+import { snapshotExportCommand } from './ctl/snapshot-export.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
+import { snapshotStatusCommand } from './ctl/snapshot-status.ts';
 import { kedgeVersion, versionCommand } from './ctl/version.ts';
 import { ETCD_VERSION } from './etcd/version.ts';
 import { resourcesCommands } from './resources/resources-command.ts';
@@ -24,7 +27,10 @@ export function houseCommands(print: (line: string) => void, all: () => readonly
   return [
     serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
     checkCommand({ print, progress }),
-    snapshotRestoreCommand(print),
+    migrateCommand({ clock: systemClock, process, print }),
+    snapshotRestoreCommand(systemClock, print),
+    snapshotStatusCommand(print),
+    snapshotExportCommand(systemClock, print),
     certsCommand(systemClock, print),
     ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
     versionCommand(ETCD_VERSION, print),

@@ -13,6 +13,7 @@ import {
 import { UsageError } from '../base/usage-error.ts';
 import { RESOURCES_ROOT } from '../resources/resources-root.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
+import { BACKUP_OPTIONS } from './backup-options.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
@@ -145,6 +146,7 @@ export const SERVE_OPTIONS = {
     group: GATEWAY,
     help: 'host names under which plain-text HTTP clients may address this server',
   }),
+  ...BACKUP_OPTIONS,
 
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
     flag: 'max-request-bytes',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
+import { backupFamilies } from '../admin/backup-families.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
@@ -29,6 +30,7 @@ import { WireStats } from '../wire/stats.ts';
 import { AuditLog } from './audit-log.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { autoTls } from './auto-tls.ts';
+import { Backups } from './backups.ts';
 import { checkFamilies } from './check-families.ts';
 import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
@@ -114,7 +116,8 @@ export class Server {
     const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
     checks.start();
     this.#stops.push(() => checks.stop());
-    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes);
+    const backups = await this.#startBackups(store);
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups);
 
     const { resources } = await openResources({
       memberId: store.memberId.toString(16),
@@ -165,12 +168,24 @@ export class Server {
     return opened;
   }
 
+  /** By --backup-dir; undefined without. */
+  async #startBackups(store: ReloadingStore): Promise<Backups | undefined> {
+    const { options, clock, logger } = this.#context;
+    const { backupDir: folder, backupInterval: intervalMs, backupKeep: keep } = options;
+    if (folder === '') return undefined;
+    const backups = new Backups({ folder, intervalMs, keep, retryMs: LIMITS.backupRetryMs, store, clock, logger });
+    this.#stops.push(() => backups.stop());
+    await backups.start();
+    return backups;
+  }
+
   #adminHandler(
     store: ReloadingStore,
     database: Database | undefined,
     checks: StoreChecks,
     wire: WireStats,
     quotaBytes: number,
+    backups: Backups | undefined,
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -192,6 +207,7 @@ export class Server {
       ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
+      ...(backups === undefined ? [] : backupFamilies(backups.stats)),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
