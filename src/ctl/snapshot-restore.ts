@@ -4,6 +4,7 @@ import { type Command, ExitCode, type Invocation } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import { flag, option } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { shownStoreUrl } from '../log/shared/store-url.ts';
 import { parseSqliteUrl } from '../log/sqlite/options.ts';
 import { restoreSqlite } from '../log/sqlite/restore.ts';
 import { STORE_LOCATION, storeUrlOf } from '../server/store-location.ts';
@@ -39,7 +40,8 @@ async function restore(
 ): Promise<number> {
   const snapshotFile = operands[0] ?? '';
   const storeUrl = storeUrlOf(options);
-  if (!storeUrl.startsWith('sqlite:')) throw new UsageError(`--store: "${storeUrl}" is not a sqlite: URL`);
+  if (!storeUrl.startsWith('sqlite:'))
+    throw new UsageError(`--store: "${shownStoreUrl(storeUrl)}" is not a sqlite: URL`);
   const { file } = parseSqliteUrl(storeUrl);
   const kind = await kindOf(snapshotFile);
   if (kind === 'etcd') throw new Failure(`${snapshotFile} is a snapshot of etcd itself; kedge restores its own only`);
