@@ -21,10 +21,11 @@ const ROOMS: Readonly<
   wire: { rooms: ['base'], npm: [], node: 'any' },
   log: { rooms: ['mvcc', 'base'], npm: ['better-sqlite3', 'pg', 'mysql2', 'cockatiel'], node: 'any' },
   etcd: { rooms: ['wire', 'mvcc', 'base'], npm: [], node: ['node:crypto'] },
-  admin: { rooms: ['wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
+  peers: { rooms: ['base'], npm: ['dns-packet'], node: 'any' },
+  admin: { rooms: ['peers', 'wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
   resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
-  server: { rooms: ['admin', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'], npm: ['pino'], node: 'any' },
-  ctl: { rooms: ['server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
+  server: { rooms: ['admin', 'peers', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'], npm: ['pino'], node: 'any' },
+  ctl: { rooms: ['server', 'peers', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
   'main.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },
 };
 
@@ -66,7 +67,7 @@ const BANS: readonly Ban[] = [
     what: /(?<![#.\w])process\./,
     instead: 'what server hands in',
     except: [],
-    only: ['src/base/', 'src/mvcc/', 'src/wire/', 'src/etcd/', 'src/admin/'],
+    only: ['src/base/', 'src/mvcc/', 'src/wire/', 'src/etcd/', 'src/peers/', 'src/admin/'],
   },
   { what: /\bexport default\b/, instead: 'named exports', except: [] },
   { what: /\bexport \* from\b/, instead: 'imports from the file that has it', except: [] },

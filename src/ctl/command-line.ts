@@ -147,6 +147,11 @@ function shownOption(spec: OptionSpec<unknown>): CommanderOption {
     placeholder === '' ? `--${spec.flag} [bool]` : `--${spec.flag} <${placeholder}>`,
     `${spec.help} [$${environmentName(spec.flag)}]${DEFAULT_MARK}${spec.defaultText ?? spec.kind.format(spec.default)}`,
   );
+  if (spec.kind.repeats === true) {
+    shown.argParser((written: string, before: string | undefined) =>
+      before === undefined ? written : `${before},${written}`,
+    );
+  }
   return shown.helpGroup(`${spec.group}:`);
 }
 
