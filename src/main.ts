@@ -8,6 +8,7 @@ import { type Command, ExitCode } from './base/command.ts';
 import { checkCommand } from './ctl/check.ts';
 import { runCommandLine } from './ctl/command-line.ts';
 import { completionCommand } from './ctl/completion.ts';
+import { peersCommand } from './ctl/peers.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
 import { kedgeVersion, versionCommand } from './ctl/version.ts';
 import { ETCD_VERSION } from './etcd/version.ts';
@@ -25,6 +26,7 @@ const commands: Command[] = [
   serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
   checkCommand({ print, progress }),
   snapshotRestoreCommand(print),
+  peersCommand(print, systemClock),
   ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
   versionCommand(ETCD_VERSION, print),
   completionCommand(() => commands, print),
