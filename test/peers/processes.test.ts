@@ -8,9 +8,10 @@ import { etcdctlProgram, mustHave } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
 import { distRoot } from '../support/project.ts';
-import { ServerProcess } from '../support/server-process.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { pause } from './member.ts';
+import { startPatiently } from './patient-kedge.ts';
 
 const run = promisify(execFile);
 const COUNT = 9;
@@ -31,22 +32,15 @@ describe('several kedges', { timeout: 150_000 }, () => {
   /** Waits for nobody but itself; patiently, for nine that start together share the machine. */
   async function start(index: number, dataDir: string, port: number): Promise<ServerProcess> {
     const all = Array.from({ length: COUNT }, (_, i) => `127.0.2.${i + 1}:${peerPort}`);
-    const url = `http://127.0.0.1:${port}`;
-    const server = new ServerProcess(
-      [
-        ...[process.execPath, join(distRoot, 'src', 'main.js'), 'serve', `--data-dir=${dataDir}`],
-        ...[`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`, `--name=kedge-${index}`],
-        `--peer-listen=127.0.2.${index + 1}:${peerPort}`,
-        // Itself among them; and a DNS server that is not there.
-        `--peer=${all.join(',')}`,
-        ...['--peer-dns=kedge.example', '--peer-dns-server=127.0.0.1:1'],
-        `--peer-secret-file=${join(folder, 'secret')}`,
-        ...['--peer-heartbeat=1s', '--peer-dead-after=5s', '--log-format=json'],
-      ],
-      port,
-    );
-    await server.ready(120_000);
-    return server;
+    return await startPatiently(dataDir, port, [
+      `--name=kedge-${index}`,
+      `--peer-listen=127.0.2.${index + 1}:${peerPort}`,
+      // Itself among them; and a DNS server that is not there.
+      `--peer=${all.join(',')}`,
+      ...['--peer-dns=kedge.example', '--peer-dns-server=127.0.0.1:1'],
+      `--peer-secret-file=${join(folder, 'secret')}`,
+      ...['--peer-heartbeat=1s', '--peer-dead-after=5s', '--log-format=json'],
+    ]);
   }
 
   const report = async ({ server }: Process): Promise<PeersReport> =>

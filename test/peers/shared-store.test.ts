@@ -1,13 +1,16 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PeersReport } from '../../src/peers/report.ts';
 import { EtcdClient } from '../support/client.ts';
-import { startKedge } from '../support/kedge.ts';
 import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
+import { freePort } from '../support/ports.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 import { pause } from './member.ts';
+import { startPatiently } from './patient-kedge.ts';
 
 /** A database that tells nobody of commits: without hints replicas would see each other's when they ask the next time. */
-describe.runIf(hasMariadb())('replicas on one MariaDB', () => {
+describe.runIf(hasMariadb())('replicas on one MariaDB', { timeout: 150_000 }, () => {
   let database: MariadbServer;
   const replicas: ServerProcess[] = [];
 
@@ -21,12 +24,13 @@ describe.runIf(hasMariadb())('replicas on one MariaDB', () => {
         `--store=${url}`,
         `--peer-listen=127.0.5.${i + 1}:0`,
         '--peer-trust=store',
-        '--peer-heartbeat=500ms',
-        '--peer-dead-after=1500ms',
+        '--peer-heartbeat=1s',
+        '--peer-dead-after=5s',
       ];
-      replicas.push(await startKedge({ args }));
+      const folder = temporaryFolder('replica');
+      replicas.push(await startPatiently(join(folder, 'data'), await freePort(), args, folder));
     }
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all(replicas.map((replica) => replica.kill()));
@@ -123,7 +127,7 @@ describe.runIf(hasMariadb())('replicas on one MariaDB', () => {
   });
 });
 
-async function untilTrue(holds: () => Promise<boolean>, withinMs = 45_000): Promise<void> {
+async function untilTrue(holds: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms`);
