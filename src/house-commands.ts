@@ -9,6 +9,7 @@ import { certsCommand } from './ctl/certs.ts';
 import { checkCommand } from './ctl/check.ts';
 import { completionCommand } from './ctl/completion.ts';
 import { migrateCommand } from './ctl/migrate.ts';
+import { peersCommand } from './ctl/peers.ts';
 import { snapshotExportCommand } from './ctl/snapshot-export.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
 import { snapshotStatusCommand } from './ctl/snapshot-status.ts';
@@ -32,6 +33,7 @@ export function houseCommands(print: (line: string) => void, all: () => readonly
     snapshotStatusCommand(print),
     snapshotExportCommand(systemClock, print),
     certsCommand(systemClock, print),
+    peersCommand(print, systemClock),
     ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
     versionCommand(ETCD_VERSION, print),
     completionCommand(all, print),

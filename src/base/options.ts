@@ -25,6 +25,8 @@ export interface OptionKind<T> {
   format(value: T): string;
   /** All values there are, when they are few. */
   readonly choices?: readonly string[];
+  /** The flag may be given several times: what is written is put together with commas. Else the last one counts. */
+  readonly repeats?: boolean;
 }
 
 export interface OptionDeclaration<T> {

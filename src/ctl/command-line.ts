@@ -173,6 +173,11 @@ function shownOption(spec: OptionSpec<unknown>): CommanderOption {
     placeholder === '' ? `${short}--${spec.flag} [bool]` : `${short}--${spec.flag} <${placeholder}>`,
     `${spec.help}${variable}${DEFAULT_MARK}${spec.defaultText ?? spec.kind.format(spec.default)}`,
   );
+  if (spec.kind.repeats === true) {
+    shown.argParser((written: string, before: string | undefined) =>
+      before === undefined ? written : `${before},${written}`,
+    );
+  }
   return asItIs(shown).helpGroup(`${spec.group}:`);
 }
 

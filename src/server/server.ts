@@ -40,6 +40,8 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { joinPeers, type PeerJoining } from './peer-joining.ts';
+import { answerPeersAboutResources, peerResourceSources } from './peer-resources.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
@@ -50,8 +52,9 @@ import { wireLimits } from './wire-limits.ts';
  * How the rooms are joined. Read from the bottom up when something starts, from the top down when something is asked:
  *
  *     clients ─▶ WireServer ─┬─ gRPC ─▶ etcdServices ─▶ Store ─▶ Log (by the --store URL)
- *                            └─ HTTP ─▶ adminHandler ─────┘ ▲
- *                                          AutoCompaction ──┘
+ *                            └─ HTTP ─▶ adminHandler ─────┘ ▲ ▲
+ *                                          AutoCompaction ──┘ │
+ *     other members ─▶ Peers ──────────────────── joinPeers ──┘
  *
  * start: the log opens (and takes its lock), the store loads, then and only then somebody listens.
  * stop:  nobody new is let in, calls under way finish, the store empties its queue, the log closes.
@@ -90,11 +93,15 @@ export class Server {
     const { options, clock, random, logger } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
-    const { store, database } = await this.#openStore(storeUrl, quotaBytes);
+    const { store, database, onCommit } = await this.#openStore(storeUrl, quotaBytes);
 
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
+    const clientUrls = options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening;
+    const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls });
+    if (joined !== undefined) this.#stops.push(() => joined.stop());
+    await joined?.start();
     const api = etcdServices({
       store,
       clock,
@@ -108,8 +115,9 @@ export class Server {
       watchProgressNotifyIntervalMs: options.watchProgressNotifyInterval,
       watchStreams: store.stats.watches.streams,
       memberName: options.name,
-      peerUrls: [PEER_URL],
-      clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
+      peerUrls: joined?.peerUrls() ?? [PEER_URL],
+      clientUrls,
+      ...(joined === undefined ? {} : { otherMembers: joined.otherMembers }),
     });
     const services = await this.#guarded(api);
     const stats = new WireStats(services);
@@ -117,17 +125,19 @@ export class Server {
     checks.start();
     this.#stops.push(() => checks.stop());
     const backups = await this.#startBackups(store);
-    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups);
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, joined);
 
-    const { resources } = await openResources({
+    const { resources, own } = await openResources({
       memberId: store.memberId.toString(16),
       root: options.resourcesRoot,
       cacheFolder: join(options.dataDir, 'resources'),
+      others: () => (joined === undefined ? [] : peerResourceSources(joined.peers)),
       clock,
       random,
       logger,
     });
-    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store) };
+    if (joined !== undefined) answerPeersAboutResources(joined.peers, own);
+    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store), ...joined?.pages };
     const { cors, hostWhitelist } = options;
     const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
     const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
@@ -135,6 +145,7 @@ export class Server {
     this.#stops.push(() => {
       health.setServing(false);
       openStreams.endAll();
+      joined?.drain();
     });
     const tls = await this.#tlsFiles();
     const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls', tls);
@@ -186,6 +197,7 @@ export class Server {
     wire: WireStats,
     quotaBytes: number,
     backups: Backups | undefined,
+    joined: PeerJoining | undefined,
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -208,6 +220,7 @@ export class Server {
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
       ...(backups === undefined ? [] : backupFamilies(backups.stats)),
+      ...(joined?.families ?? []),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
@@ -295,7 +308,7 @@ export class Server {
   }
 }
 
-/** What member lists say, as a one-member etcd with its defaults would; nobody listens there. */
+/** What member lists say without peers, as a one-member etcd with its defaults would; nobody listens there. */
 const PEER_URL = 'http://localhost:2380';
 
 export interface ServerContext {
