@@ -60,7 +60,6 @@ import { Writer } from './writer.ts';
  *    Log ◀──────── ValueLoader ◀──────────────────── ValueReader ─▶ Log.rows            │ └── LogHistory ◀─ Log.changes
  *     │ committed                                                                       │
  *     └──────────▶ Tail ─▶ ValueCache, KeyIndex, Lessor ────────────────────────────────┘
- *
  *   Compactor: moves the horizon, takes superseded versions out of KeyIndex and Log, a slice at a time.
  *
  * Everything runs on one thread; only the Log may wait for a disk. A step without await is a transaction of its own:
