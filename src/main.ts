@@ -1,45 +1,41 @@
 /**
- * The program. Everything it can do is a Command (`base/command.ts`): `serve` is the server's, the others are ctl's.
+ * The program. Everything it can do is a Command (`base/command.ts`): `serve` is the server's, `get` and its like the
+ * client's, the others are ctl's.
  */
 
-import { systemRandom } from './base/chance.ts';
 import { systemClock } from './base/clock.ts';
 import { type Command, ExitCode } from './base/command.ts';
-import { certsCommand } from './ctl/certs.ts';
-import { checkCommand } from './ctl/check.ts';
+import { allClientCommands, clientCommandsNamed } from './client/groups.ts';
+import type { ClientHost } from './client/host.ts';
 import { runCommandLine } from './ctl/command-line.ts';
-import { completionCommand } from './ctl/completion.ts';
-import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
-import { kedgeVersion, versionCommand } from './ctl/version.ts';
-import { ETCD_VERSION } from './etcd/version.ts';
-import { resourcesCommands } from './resources/resources-command.ts';
-import { serveCommand } from './server/serve.ts';
+import { kedgeVersion } from './ctl/version.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** On a terminal each line takes the place of the last one; elsewhere there is none. */
-const progress = (line: string): void => {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+const clientHost: ClientHost = {
+  clock: systemClock,
+  environment: process.env,
+  // Opened only when something reads it: an open one keeps a pipe's writer waiting.
+  get input() {
+    return process.stdin;
+  },
+  out: (data) => void process.stdout.write(data),
+  err: (text) => void process.stderr.write(text),
+  isTerminal: process.stdout.isTTY === true,
+  onStopSignal(listener) {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, listener);
+  },
 };
-
-const commands: Command[] = [
-  serveCommand({ clock: systemClock, process, print, version: kedgeVersion() }),
-  checkCommand({ print, progress }),
-  snapshotRestoreCommand(print),
-  certsCommand(systemClock, print),
-  ...resourcesCommands({ clock: systemClock, random: systemRandom, print, columns: () => process.stdout.columns }),
-  versionCommand(ETCD_VERSION, print),
-  completionCommand(() => commands, print),
-];
 
 // A reader that stops reading (`kedge serve --help | head`) is no defect.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? 0 : ExitCode.failed),
 );
 
+const words = process.argv.slice(2);
 process.exit(
-  await runCommandLine(process.argv.slice(2), {
-    commands,
+  await runCommandLine(words, {
+    commands: (await clientCommandsNamed(words, clientHost)) ?? (await allCommands()),
     version: kedgeVersion(),
     environment: process.env,
     output: {
@@ -49,3 +45,11 @@ process.exit(
     },
   }),
 );
+
+/** With what the server needs: loaded when no client command was named at once. */
+async function allCommands(): Promise<Command[]> {
+  const { houseCommands } = await import('./house-commands.ts');
+  const commands = houseCommands(print, () => commands);
+  commands.push(...(await allClientCommands(clientHost)));
+  return commands;
+}

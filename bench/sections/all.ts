@@ -2,6 +2,7 @@ import { compaction } from './compaction.ts';
 import { flatness } from './flatness.ts';
 import { generator } from './generator.ts';
 import { memory } from './memory.ts';
+import { peers } from './peers.ts';
 import { resources } from './resources.ts';
 import type { Section } from './section.ts';
 import { sharedSections } from './shared.ts';
@@ -15,5 +16,6 @@ export const sections: readonly Section[] = [
   flatness,
   compaction,
   resources,
+  peers,
   ...sharedSections,
 ];

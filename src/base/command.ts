@@ -4,11 +4,21 @@ import type { OptionTable, OptionValues } from './options.ts';
 export interface Command<Table extends OptionTable = OptionTable> {
   /** Words after `kedge`: `serve`, `snapshot restore`. */
   readonly name: string;
+  /** Commands are listed by it in help; none: among the first. */
+  readonly group?: string;
   /** One line, no full stop. */
   readonly summary: string;
   /** What follows the flags, for help: `<file>`. Its words in angle brackets are required, in square ones optional. */
   readonly operands: readonly Operand[];
   readonly options: Table;
+  /**
+   * How flags are written. `go`, the default: as etcd's, `-name` is `--name`. `etcdctl`: one dash is for single letters
+   * (`-w json`, `-wjson`), flags may stand before the command's name too, a switch takes its value only after `=`, and
+   * how many operands there may be is the command's own affair. A wrong flag exits with 1, as there.
+   */
+  readonly flagStyle?: 'go' | 'etcdctl';
+  /** First to last; default: ENVIRONMENT_PREFIXES. */
+  readonly environmentPrefixes?: readonly string[];
   /** Flags that are accepted and do nothing; each with the reason in a few words. */
   readonly inertFlags?: readonly InertFlag[];
   /** A paragraph or two under the summary in help: what to know, examples. */
@@ -21,6 +31,8 @@ export interface Operand {
   readonly name: string;
   readonly help: string;
   readonly required: boolean;
+  /** It may be several words: the last of the operands only. */
+  readonly repeated?: boolean;
   readonly choices?: readonly string[];
 }
 
@@ -37,6 +49,10 @@ export interface InertFlag {
 export interface Invocation<Table extends OptionTable> {
   readonly options: OptionValues<Table>;
   readonly operands: readonly string[];
+  /** How many of the operands stood after `--`; undefined: there was no `--`. */
+  readonly afterDashes: number | undefined;
+  /** The flags (long names) that the command line gave, as opposed to variables and defaults. */
+  readonly written: ReadonlySet<string>;
   /** Inert flags (and ETCD_ variables of that name) that were given. */
   readonly inert: readonly InertFlag[];
 }

@@ -12,7 +12,8 @@ import { UsageError } from './usage-error.ts';
  *     };
  *     type Options = OptionValues<typeof OPTIONS>;   // { readonly dataDir: string; readonly quotaBytes: number }
  *
- * Where a value comes from, as in etcd: the flag, else KEDGE_DATA_DIR, else ETCD_DATA_DIR, else the default.
+ * Where a value comes from, as in etcd: the flag, else KEDGE_DATA_DIR, else ETCD_DATA_DIR, else the default. (Commands
+ * in etcdctl's manner look at KEDGE_… and ETCDCTL_….)
  */
 
 /** How a value is written and read. */
@@ -24,6 +25,8 @@ export interface OptionKind<T> {
   format(value: T): string;
   /** All values there are, when they are few. */
   readonly choices?: readonly string[];
+  /** The flag may be given several times: what is written is put together with commas. Else the last one counts. */
+  readonly repeats?: boolean;
 }
 
 export interface OptionDeclaration<T> {
@@ -31,6 +34,10 @@ export interface OptionDeclaration<T> {
   readonly flag: string;
   /** Other names of the same flag, such as etcd's `experimental-…`; not shown. */
   readonly aliases?: readonly string[];
+  /** One letter for it: `-w json`. Only where the command's `flagStyle` is etcdctl's. */
+  readonly short?: string;
+  /** False: the flag alone sets it. etcdctl has variables for its global flags only. Default: true. */
+  readonly fromEnvironment?: boolean;
   readonly default: T;
   /** Instead of the formatted default, when that says more ("2GiB", "no limit"). */
   readonly defaultText?: string;
@@ -56,6 +63,9 @@ export function option<T>(kind: OptionKind<T>, declaration: OptionDeclaration<No
   return { ...declaration, kind };
 }
 
+/** Where variables are looked for, first to last, unless the command says otherwise. */
+export const ENVIRONMENT_PREFIXES: readonly string[] = ['KEDGE', 'ETCD'];
+
 /** `data-dir` → `KEDGE_DATA_DIR`. */
 export function environmentName(flag: string, prefix = 'KEDGE'): string {
   return `${prefix}_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -69,9 +79,10 @@ export function resolveOptions<Table extends OptionTable>(
   table: Table,
   written: ReadonlyMap<string, string>,
   environment: Readonly<Record<string, string | undefined>>,
+  prefixes: readonly string[] = ENVIRONMENT_PREFIXES,
 ): OptionValues<Table> {
   const values: Record<string, unknown> = {};
-  for (const [name, spec] of Object.entries(table)) values[name] = resolve(spec, written, environment);
+  for (const [name, spec] of Object.entries(table)) values[name] = resolve(spec, written, environment, prefixes);
   return values as OptionValues<Table>;
 }
 
@@ -79,11 +90,14 @@ function resolve<T>(
   spec: OptionSpec<T>,
   written: ReadonlyMap<string, string>,
   environment: Readonly<Record<string, string | undefined>>,
+  prefixes: readonly string[],
 ): T {
   const flagValue = written.get(spec.flag);
   if (flagValue !== undefined) return parseAt(spec.kind, flagValue, `--${spec.flag}`);
+  if (spec.fromEnvironment === false) return spec.default;
   for (const flag of [spec.flag, ...(spec.aliases ?? [])]) {
-    for (const variable of [environmentName(flag), environmentName(flag, 'ETCD')]) {
+    for (const prefix of prefixes) {
+      const variable = environmentName(flag, prefix);
       const value = environment[variable];
       // As in etcd, an empty variable is as good as none.
       if (value !== undefined && value !== '') return parseAt(spec.kind, value, variable);

@@ -1,4 +1,5 @@
 import { Command as CommanderCommand, CommanderError, Option as CommanderOption, Help } from 'commander';
+import { type ArrangedWords, arrangeWords } from '../base/arrange-words.ts';
 import { type Command, ExitCode, type InertFlag } from '../base/command.ts';
 import { Failure } from '../base/failure.ts';
 import { nearest } from '../base/nearest.ts';
@@ -10,7 +11,8 @@ import { LogError } from '../mvcc/log.ts';
  * The command line: turns commands (data, `base/command.ts`) into a commander program, which parses, prints help and
  * names the nearest flag or subcommand when one is unknown.
  *
- * Flags as etcd takes them: `--x=v`, `--x v`, switches `--x`, `--x=false`, and Go's single dash `-x=v`.
+ * Flags as etcd takes them: `--x=v`, `--x v`, switches `--x`, `--x=false`, and Go's single dash `-x=v`; or as etcdctl
+ * takes them (`arrange-words.ts`).
  */
 export interface Output {
   out(text: string): void;
@@ -30,22 +32,25 @@ const OVERVIEW = `
 Start here:
   kedge serve                        an etcd on 127.0.0.1:2379, data in ./kedge-data
   kedge serve --help                 every flag, by purpose
-  etcdctl --endpoints 127.0.0.1:2379 put hello world
+  kedge put hello world              a client too, with etcdctl's commands, flags and ETCDCTL_ variables
+  kedge watch --prefix ''            what happens in the store, live
 `;
 
 /** Runs what `words` (the arguments after `kedge`) ask for. Answers the exit code; prints usage errors itself. */
 export async function runCommandLine(words: readonly string[], options: CommandLineOptions): Promise<number> {
   const { output } = options;
   let exitCode: number = ExitCode.ok;
-  const program = buildProgram(options, (code) => {
+  const arranged = arrangeWords(words, options.commands);
+  const program = buildProgram(options, arranged, (code) => {
     exitCode = code;
   });
   try {
-    await program.parseAsync(words.map(doubleDash), { from: 'user' });
+    await program.parseAsync(arranged.words, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
-    const code = error instanceof UsageError ? ExitCode.usage : isExpected(error) ? ExitCode.failed : undefined;
+    const usage = arranged.command?.flagStyle === 'etcdctl' ? ExitCode.failed : ExitCode.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : usage;
+    const code = error instanceof UsageError ? usage : isExpected(error) ? ExitCode.failed : undefined;
     if (code === undefined) throw error;
     output.err(`error: ${(error as Error).message}\n`);
     return code;
@@ -57,12 +62,11 @@ function isExpected(error: unknown): boolean {
   return error instanceof Failure || error instanceof LogError;
 }
 
-/** Go's flag package takes `-name` for `--name`; so do unit files that were written for etcd. */
-function doubleDash(word: string): string {
-  return /^-[a-z][a-z0-9-]+/.test(word) ? `-${word}` : word;
-}
-
-function buildProgram(options: CommandLineOptions, onExitCode: (code: number) => void): CommanderCommand {
+function buildProgram(
+  options: CommandLineOptions,
+  arranged: ArrangedWords,
+  onExitCode: (code: number) => void,
+): CommanderCommand {
   const program = configure(new CommanderCommand('kedge'), options.output);
   program
     .description('kedge: an etcd v3 server on SQL, a light anchor for Kubernetes')
@@ -73,7 +77,7 @@ function buildProgram(options: CommandLineOptions, onExitCode: (code: number) =>
     const words = command.name.split(' ');
     const leaf = words.pop() ?? '';
     const parent = words.reduce((above, word) => groupNamed(above, word, options), program);
-    parent.addCommand(buildCommand(command, leaf, options, onExitCode));
+    parent.addCommand(buildCommand(command, leaf, options, arranged, onExitCode));
   }
   return program;
 }
@@ -83,7 +87,8 @@ function groupNamed(above: CommanderCommand, word: string, options: CommandLineO
   if (found !== undefined) return found;
   const group = configure(new CommanderCommand(word), options.output);
   const members = options.commands.filter((command) => command.name.startsWith(`${word} `));
-  group.description(members.map((command) => command.summary).join('; '));
+  group.description(members.map((command) => command.name.slice(word.length + 1)).join(', '));
+  group.helpGroup(headingOf(members[0]));
   above.addCommand(group);
   return group;
 }
@@ -95,7 +100,7 @@ function configure(command: CommanderCommand, output: Output): CommanderCommand 
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError(false)
-    .configureHelp({ formatItem: formatHelpItem })
+    .configureHelp({ formatItem: formatHelpItem, subcommandTerm: (subcommand) => subcommand.name() })
     .configureOutput({
       writeOut: (text) => output.out(text),
       writeErr: (text) => output.err(text),
@@ -119,15 +124,15 @@ function buildCommand(
   command: Command,
   name: string,
   options: CommandLineOptions,
+  arranged: ArrangedWords,
   onExitCode: (code: number) => void,
 ): CommanderCommand {
   const built = configure(new CommanderCommand(name), options.output).description(command.summary);
   const help = new CommanderOption('-h, --help', 'show this help');
+  built.helpGroup(headingOf(command));
   built.addHelpOption(help.helpGroup('Help:')).allowExcessArguments(false);
   if (command.details !== undefined) built.addHelpText('after', `\n${command.details}`);
-  for (const operand of command.operands) {
-    built.argument(operand.required ? `<${operand.name}>` : `[${operand.name}]`, operand.help);
-  }
+  addOperands(built, command);
   for (const spec of Object.values(command.options)) {
     built.addOption(shownOption(spec));
     for (const alias of spec.aliases ?? []) built.addOption(hiddenOption(alias, spec.kind.placeholder === ''));
@@ -136,18 +141,50 @@ function buildCommand(
   return built.action(async () => {
     const written = writtenFlags(built, command);
     const inert = inertFlagsGiven(command, written, options.environment);
-    const values = resolveOptions(command.options, written, options.environment);
-    onExitCode(await command.run({ options: values, operands: built.args, inert }));
+    const values = resolveOptions(command.options, written, options.environment, command.environmentPrefixes);
+    const { afterDashes } = arranged;
+    const given = new Set(written.keys());
+    onExitCode(await command.run({ options: values, operands: built.args, afterDashes, written: given, inert }));
   });
+}
+
+function headingOf(command: Command | undefined): string {
+  return `${command?.group ?? 'Commands'}:`;
+}
+
+function addOperands(built: CommanderCommand, command: Command): void {
+  const lenient = command.flagStyle === 'etcdctl';
+  const shown = command.operands.map(({ name, required, repeated }) => {
+    const dots = repeated === true ? '...' : '';
+    return required ? `<${name}${dots}>` : `[${name}${dots}]`;
+  });
+  command.operands.forEach(({ name, help }, i) => {
+    built.argument(lenient ? `[${name}]` : (shown[i] ?? ''), help);
+  });
+  // As many as there are: the command says in etcdctl's words what is wrong with them.
+  if (lenient) built.allowExcessArguments(true).usage(['[options]', ...shown].join(' '));
 }
 
 function shownOption(spec: OptionSpec<unknown>): CommanderOption {
   const { placeholder } = spec.kind;
+  const short = spec.short === undefined ? '' : `-${spec.short}, `;
+  const variable = spec.fromEnvironment === false ? '' : ` [$${environmentName(spec.flag)}]`;
   const shown = new CommanderOption(
-    placeholder === '' ? `--${spec.flag} [bool]` : `--${spec.flag} <${placeholder}>`,
-    `${spec.help} [$${environmentName(spec.flag)}]${DEFAULT_MARK}${spec.defaultText ?? spec.kind.format(spec.default)}`,
+    placeholder === '' ? `${short}--${spec.flag} [bool]` : `${short}--${spec.flag} <${placeholder}>`,
+    `${spec.help}${variable}${DEFAULT_MARK}${spec.defaultText ?? spec.kind.format(spec.default)}`,
   );
-  return shown.helpGroup(`${spec.group}:`);
+  if (spec.kind.repeats === true) {
+    shown.argParser((written: string, before: string | undefined) =>
+      before === undefined ? written : `${before},${written}`,
+    );
+  }
+  return asItIs(shown).helpGroup(`${spec.group}:`);
+}
+
+/** commander takes `--no-password` for the contrary of `--password`. */
+function asItIs(option: CommanderOption): CommanderOption {
+  option.negate = false;
+  return option;
 }
 
 /** Parts an option's default from its description on the way through commander. */
@@ -163,7 +200,7 @@ function formatHelpItem(this: Help, term: string, termWidth: number, description
 }
 
 function hiddenOption(flag: string, isSwitch: boolean): CommanderOption {
-  return new CommanderOption(`--${flag} ${isSwitch ? '[bool]' : '<value>'}`).hideHelp();
+  return asItIs(new CommanderOption(`--${flag} ${isSwitch ? '[bool]' : '<value>'}`)).hideHelp();
 }
 
 /** What the command line says, by flag; aliases under their option's own name. */
@@ -190,7 +227,8 @@ function inertFlagsGiven(
   environment: Readonly<Record<string, string | undefined>>,
 ): InertFlag[] {
   return (command.inertFlags ?? []).filter((inert) => {
-    const value = written.get(inert.flag) ?? (environment[environmentName(inert.flag, 'ETCD')] || undefined);
+    const variable = environmentName(inert.flag, command.environmentPrefixes?.at(-1) ?? 'ETCD');
+    const value = written.get(inert.flag) ?? (environment[variable] || undefined);
     if (value === undefined || (inert.refused && isNothing(value, inert.isSwitch))) return false;
     if (inert.refused) throw new UsageError(`--${inert.flag}: ${inert.reason}`);
     return true;

@@ -1,4 +1,5 @@
 import { type Command, ExitCode } from '../base/command.ts';
+import type { OptionSpec } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'];
@@ -29,8 +30,24 @@ export function completionCommand(
   };
 }
 
-function flagsOf(command: Command): string[] {
-  return [...Object.values(command.options).map((spec) => `--${spec.flag}`), '--help'];
+type Spec = OptionSpec<unknown>;
+
+function specsOf(command: Command): readonly Spec[] {
+  return Object.values(command.options);
+}
+
+function isSwitch(spec: Spec): boolean {
+  return spec.kind.placeholder === '';
+}
+
+/** Whether a flag's value is the name of a file or folder. */
+function isPath(spec: Spec): boolean {
+  return /^(?:path|output)/.test(spec.kind.placeholder);
+}
+
+/** `--write-out`, and `-w` if there is one. */
+function namesOf(spec: Spec): string[] {
+  return spec.short === undefined ? [`--${spec.flag}`] : [`--${spec.flag}`, `-${spec.short}`];
 }
 
 /** The words that can follow a prefix of words: `''` → serve, snapshot, …; `snapshot` → restore. */
@@ -46,38 +63,57 @@ function nextWords(commands: readonly Command[]): Map<string, Set<string>> {
   return next;
 }
 
+/*
+ * bash: the words that name the command are those that are neither flags nor flags' values; what follows them comes
+ * from one table. A flag's value comes from another. `=` is a word of its own there.
+ */
 function bashScript(commands: readonly Command[]): string {
-  const wordsAfter = new Map([...nextWords(commands)].map(([prefix, words]) => [prefix, [...words]]));
+  const specs = commands.flatMap(specsOf);
+  const unique = (lines: readonly string[]) => [...new Set(lines)].join('\n');
+  const values = specs
+    .filter((spec) => spec.kind.choices !== undefined)
+    .map((spec) => `    ${namesOf(spec).join('|')}) choices='${spec.kind.choices?.join(' ')}' ;;`);
+  const paths = specs
+    .filter(isPath)
+    .map((spec) => `    ${namesOf(spec).join('|')}) COMPREPLY=($(compgen -f -- "$cur")); return ;;`);
+  const others = specs
+    .filter((spec) => !isSwitch(spec) && !isPath(spec) && spec.kind.choices === undefined)
+    .map((spec) => `    ${namesOf(spec).join('|')}) return ;;`);
+  const valued = [...new Set(specs.filter((spec) => !isSwitch(spec)).flatMap(namesOf))];
+  const next = nextWords(commands);
+  const cases = [...next]
+    .filter(([prefix]) => !commands.some((command) => command.name === prefix))
+    .map(([prefix, words]) => `    '${prefix}') words='${[...words].join(' ')}' ;;`);
   for (const command of commands) {
     const choices = command.operands.flatMap((operand) => operand.choices ?? []);
     // A command may have subcommands too.
-    const next = wordsAfter.get(command.name) ?? [];
-    wordsAfter.set(command.name, [...next, ...choices, ...flagsOf(command)]);
+    const words = [...(next.get(command.name) ?? []), ...choices, ...specsOf(command).flatMap(namesOf), '--help'];
+    cases.push(`    '${command.name}'*) words='${words.join(' ')}' ;;`);
   }
-  const cases = [...wordsAfter].map(([prefix, words]) => `    '${prefix}') words='${words.join(' ')}' ;;`);
-  const valued = commands.flatMap((command) =>
-    Object.values(command.options)
-      .filter((spec) => spec.kind.choices !== undefined)
-      .map(
-        (spec) =>
-          `    --${spec.flag}) COMPREPLY=($(compgen -W '${spec.kind.choices?.join(' ')}' -- "$cur")); return ;;`,
-      ),
-  );
+  // The longest names first: "get" would match "get-something".
+  const longestFirst = cases.sort((a, b) => b.indexOf(')') - a.indexOf(')'));
   return `# kedge completion for bash
 _kedge() {
-  local cur prev line word words=''
+  local cur prev line='' word skip='' choices='' words=''
   cur=\${COMP_WORDS[COMP_CWORD]}
   prev=\${COMP_WORDS[COMP_CWORD-1]}
+  if [ "$cur" = = ]; then cur=''; elif [ "$prev" = = ]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
   case $prev in
-${valued.join('\n')}
-    --data-dir|--log-outputs) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+${unique(values)}
+${unique(paths)}
+${unique(others)}
   esac
+  if [ -n "$choices" ]; then COMPREPLY=($(compgen -W "$choices" -- "$cur")); return; fi
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) break ;; esac
-    line="\${line:+$line }$word"
+    if [ "$word" = = ]; then skip=1; continue; fi
+    if [ -n "$skip" ]; then skip=''; continue; fi
+    case $word in
+      -*) case ' ${valued.join(' ')} ' in *" $word "*) skip=1 ;; esac ;;
+      *) line="\${line:+$line }$word" ;;
+    esac
   done
   case $line in
-${cases.join('\n')}
+${longestFirst.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
@@ -86,29 +122,42 @@ complete -o default -F _kedge kedge`;
 
 function fishScript(commands: readonly Command[]): string {
   const lines = ['# kedge completion for fish', 'complete -c kedge -f'];
-  for (const [prefix, words] of nextWords(commands)) {
+  const next = nextWords(commands);
+  const groups = [...next.keys()].filter((prefix) => prefix !== '');
+  for (const [prefix, words] of next) {
     const condition =
-      prefix === ''
-        ? '__fish_use_subcommand'
-        : `__fish_seen_subcommand_from ${prefix}; and not __fish_seen_subcommand_from ${[...words].join(' ')}`;
+      prefix === '' ? '__fish_use_subcommand' : `${seen(prefix)}; and not ${seen([...words].join(' '))}`;
     for (const word of words) {
       const command = commands.find((known) => known.name === `${prefix} ${word}`.trim());
-      const help = command?.summary ?? '';
-      lines.push(`complete -c kedge -n '${condition}' -a '${word}' -d '${help.replaceAll("'", "\\'")}'`);
+      const members = [...(next.get(word) ?? [])].join(', ');
+      lines.push(`complete -c kedge -n '${condition}' -a '${word}' -d '${quoted(command?.summary ?? members)}'`);
     }
   }
   for (const command of commands) {
-    const condition = `__fish_seen_subcommand_from ${command.name.split(' ').at(-1)}`;
+    const [first = '', second] = command.name.split(' ');
+    // "get" is a command, and the second word of others.
+    const condition =
+      second === undefined
+        ? `${seen(first)}; and not ${seen(groups.join(' '))}`
+        : `${seen(first)}; and ${seen(second)}`;
     for (const choice of command.operands.flatMap((operand) => operand.choices ?? [])) {
       lines.push(`complete -c kedge -n '${condition}' -a '${choice}'`);
     }
-    for (const spec of Object.values(command.options)) {
-      const values = spec.kind.choices === undefined ? '-r -F' : `-x -a '${spec.kind.choices.join(' ')}'`;
-      const help = spec.help.replaceAll("'", "\\'");
-      lines.push(
-        `complete -c kedge -n '${condition}' -l ${spec.flag} ${spec.kind.placeholder === '' ? '' : `${values} `}-d '${help}'`,
-      );
+    for (const spec of specsOf(command)) {
+      const short = spec.short === undefined ? '' : ` -s ${spec.short}`;
+      const values =
+        spec.kind.choices !== undefined ? ` -x -a '${spec.kind.choices.join(' ')}'` : isPath(spec) ? ' -r -F' : ' -x';
+      const value = isSwitch(spec) ? '' : values;
+      lines.push(`complete -c kedge -n '${condition}'${short} -l ${spec.flag}${value} -d '${quoted(spec.help)}'`);
     }
   }
   return lines.join('\n');
+}
+
+function seen(words: string): string {
+  return `__fish_seen_subcommand_from ${words}`;
+}
+
+function quoted(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
 }

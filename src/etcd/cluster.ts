@@ -26,11 +26,22 @@ export interface ClusterServiceOptions {
   readonly peerUrls: readonly string[];
   /** What clients are told to connect to, as etcd's --advertise-client-urls. */
   readonly clientUrls: readonly string[];
+  /** The other members as they are now; none when absent. */
+  readonly others?: () => readonly OtherMember[];
+}
+
+/** Another member of the cluster, serving the same store. */
+export interface OtherMember {
+  readonly id: bigint;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
 }
 
 /**
- * etcdserverpb.Cluster: one member, for ever. What would change that is refused, with etcd's checks first and then its
- * nearest words: "not enough started members" is what etcd says when its last member is to be removed, or when
+ * etcdserverpb.Cluster: this member, and those that serve the same store, as far as they are linked now, so that clients
+ * can go to another one. Nobody is added or removed here: who has access to the store is a member. That is refused with
+ * etcd's checks first and then its nearest words: "not enough started members" is what etcd says when its last member is to be removed, or when
  * another one would cost the quorum. Headers have no revision here.
  * Source: etcd's server/etcdserver/api/v3rpc/member.go, and trying it with 3.5.30.
  */
@@ -39,6 +50,7 @@ export function clusterService({
   memberName,
   peerUrls,
   clientUrls,
+  others = () => [],
 }: ClusterServiceOptions): readonly (readonly [path: string, method: Method])[] {
   const self: Partial<Value<typeof Member>> = {
     ID: header.memberId,
@@ -46,40 +58,52 @@ export function clusterService({
     peerURLs: peerUrls,
     clientURLs: clientUrls,
   };
-  const list = { header: header.value(0), members: [self] };
-  const checkSelf = (id: bigint): void => {
-    if (id !== header.memberId) throw refusal('memberNotFound');
+  const members = (): Partial<Value<typeof Member>>[] => {
+    const rest = others().map((other) => ({
+      ID: other.id,
+      name: other.name,
+      peerURLs: other.peerUrls,
+      clientURLs: other.clientUrls,
+    }));
+    return [self, ...rest].sort((a, b) => (BigInt.asUintN(64, a.ID ?? 0n) < BigInt.asUintN(64, b.ID ?? 0n) ? -1 : 1));
+  };
+  const list = () => ({ header: header.value(0), members: members() });
+  const urlsOf = (id: bigint): readonly string[] => {
+    const found = members().find(({ ID = 0n }) => BigInt.asUintN(64, ID) === BigInt.asUintN(64, id));
+    if (found === undefined) throw refusal('memberNotFound');
+    return found.peerURLs ?? [];
   };
   return [
-    ['/etcdserverpb.Cluster/MemberList', tableMethod(MemberListRequest, MemberListResponse, () => list)],
+    ['/etcdserverpb.Cluster/MemberList', tableMethod(MemberListRequest, MemberListResponse, list)],
     [
       '/etcdserverpb.Cluster/MemberAdd',
       tableMethod(MemberAddRequest, MemberAddResponse, ({ peerURLs }) => {
         if (!areMemberUrls(peerURLs)) throw refusal('memberBadUrls');
-        if (peerURLs.some((url) => peerUrls.includes(url))) throw refusal('peerUrlExists');
+        if (peerURLs.some((url) => members().some((member) => member.peerURLs?.includes(url))))
+          throw refusal('peerUrlExists');
         throw refusal('memberNotEnoughStarted');
       }),
     ],
     [
       '/etcdserverpb.Cluster/MemberRemove',
       tableMethod(MemberRemoveRequest, MemberRemoveResponse, ({ ID }) => {
-        checkSelf(ID);
+        urlsOf(ID);
         throw refusal('memberNotEnoughStarted');
       }),
     ],
     [
       '/etcdserverpb.Cluster/MemberUpdate',
       tableMethod(MemberUpdateRequest, MemberUpdateResponse, ({ ID, peerURLs }) => {
-        checkSelf(ID);
-        const same = peerURLs.length === peerUrls.length && peerURLs.every((url, i) => url === peerUrls[i]);
+        const present = urlsOf(ID);
+        const same = peerURLs.length === present.length && peerURLs.every((url, i) => url === present[i]);
         if (!same) throw refusal('notCapable');
-        return list;
+        return list();
       }),
     ],
     [
       '/etcdserverpb.Cluster/MemberPromote',
       tableMethod(MemberPromoteRequest, MemberPromoteResponse, ({ ID }) => {
-        checkSelf(ID);
+        urlsOf(ID);
         throw refusal('memberNotLearner');
       }),
     ],

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Gauge } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method, ServiceTable } from '../wire/grpc.ts';
-import { clusterService } from './cluster.ts';
+import { clusterService, type OtherMember } from './cluster.ts';
 import { electionService } from './election.ts';
 import { HeaderCodec } from './header.ts';
 import type { HealthService } from './health.ts';
@@ -41,6 +41,8 @@ export interface EtcdServicesOptions {
   readonly peerUrls: readonly string[];
   /** As etcd's --advertise-client-urls. */
   readonly clientUrls: readonly string[];
+  /** Other members of the store; none when absent. */
+  readonly otherMembers?: () => readonly OtherMember[];
 }
 
 /**
@@ -68,6 +70,7 @@ export function etcdServices(options: EtcdServicesOptions): ServiceTable {
       memberName: options.memberName,
       peerUrls: options.peerUrls,
       clientUrls: options.clientUrls,
+      ...(options.otherMembers === undefined ? {} : { others: options.otherMembers }),
     }),
     ...maintenanceService({ store, header, quotaBytes: options.quotaBytes }),
     ...options.health.methods(openStreams),

@@ -7,7 +7,7 @@ import type { LessorLimits } from './lessor.ts';
 import type { Log } from './log.ts';
 import type { SharedLessorLimits } from './shared-lessor.ts';
 import type { StoreStats } from './store-stats.ts';
-import type { Key } from './types.ts';
+import type { Key, Revision } from './types.ts';
 import type { ValueReaderLimits } from './value-reader.ts';
 import type { WriterLimits } from './writer.ts';
 
@@ -31,6 +31,8 @@ export interface StoreOptions {
   readonly replica?: string;
   /** With a shared log: there is no way on from what is in memory. The store refuses everything; load another. */
   readonly onLost?: (kind: LostKind) => void;
+  /** Hears the head after each commit of this store's own, not of others. Called synchronously; must not throw. */
+  readonly onCommit?: (head: Revision) => void;
   /** Cells to go on with, for a store that follows one that was lost. */
   readonly stats?: StoreStats;
   readonly limits?: Partial<WriterLimits & CompactorLimits & ValueReaderLimits>;

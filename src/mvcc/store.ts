@@ -127,6 +127,7 @@ export class Store implements StoreApi {
         admission: new Admission(this.#quota, this.#alarms),
         newCommitId: shared === undefined ? () => 0 : () => 1 + Math.floor(random() * (2 ** 53 - 1)),
         holdSweep,
+        onCommit: (head) => options.onCommit?.(head),
       },
       limits,
     );

@@ -221,7 +221,9 @@ export class Writer {
   #apply({ draft }: WriteBatch): void {
     const { tail } = this.#parts;
     // A shared log's news may have told the Tail of it already, and of more.
-    if (!draft.isEmpty && sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
+    if (draft.isEmpty) return;
+    if (sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
+    this.#parts.onCommit(draft.cursor.revision);
   }
 
   #answer({ writes }: WriteBatch): void {
@@ -320,6 +322,8 @@ export interface WriterParts {
   readonly clock: Clock;
   /** With a log that others write to as well: Follower.confirm. */
   readonly confirm: (() => Promise<void>) | undefined;
+  /** Hears of each batch of this Writer that is committed and applied. Must not throw. */
+  readonly onCommit: (head: Revision) => void;
   /** With such a log a new one each time; else 0. */
   readonly newCommitId: () => CommitId;
   readonly horizon: () => Revision;

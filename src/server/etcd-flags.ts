@@ -4,7 +4,7 @@ import type { InertFlag } from '../base/command.ts';
  * Flags of etcd's own (3.4 to 3.7) that mean nothing here. They are accepted, so that a static pod's manifest or a unit
  * file written for etcd starts kedge unchanged; the log says once which of them have no effect.
  */
-const NO_PEERS = 'kedge is one member; there are no peers';
+const NO_PEERS = 'members find each other by --peer-dns and --peer';
 const NO_RAFT = 'there is no Raft log';
 const NO_DISCOVERY = 'there is no cluster to discover';
 const NO_BOLT = 'the store is not bbolt';
@@ -54,14 +54,10 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'initial-cluster',
     'initial-cluster-state',
     'initial-cluster-token',
-    'peer-cert-file',
-    'peer-key-file',
-    'peer-trusted-ca-file',
     'peer-client-cert-file',
     'peer-client-key-file',
     'peer-crl-file',
     'peer-cert-allowed-cn',
-    'peer-cert-allowed-hostname',
     'max-learners',
     'compact-hash-check-time',
     'corrupt-check-time',

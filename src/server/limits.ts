@@ -48,6 +48,13 @@ export const LIMITS = {
   watchProgressIntervalMs: 10 * MINUTE_MS,
   watchProgressIntervalMinMs: 100,
 
+  /** From one backup by schedule to the next, how many stay, and how soon one that failed is tried again at the latest. */
+  backupIntervalMs: 1 * HOUR_MS,
+  backupIntervalMsMin: 1 * SECOND_MS,
+  backupRetryMs: 5 * MINUTE_MS,
+  backupsKept: 24,
+  backupsKeptMax: 100_000,
+
   /** How long calls under way may take to finish after SIGTERM. */
   shutdownGraceMs: 5 * SECOND_MS,
   /** Loading that takes longer than this says so, and again at this pace. */

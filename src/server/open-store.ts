@@ -7,6 +7,7 @@ import { DatabaseStats } from '../log/shared/database-stats.ts';
 import { type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
 import { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { Store } from '../mvcc/store.ts';
+import type { Revision } from '../mvcc/types.ts';
 import type { ServeOptions } from './options.ts';
 
 /** A store by its URL, not started, and what there is to know of the database behind it. */
@@ -14,6 +15,8 @@ export interface OpenedStore {
   readonly store: ReloadingStore;
   /** undefined for a log of one process. */
   readonly database: Database | undefined;
+  /** The listener hears the head after each commit of our own. Called synchronously; must not throw. */
+  onCommit(listener: (head: Revision) => void): void;
 }
 
 /** The database behind a shared store. */
@@ -44,6 +47,7 @@ export function storeFor(
   const replica = `${options.name}-${Math.floor(random() * 2 ** 48).toString(16)}`;
   let log: Log = logFor(storeUrl, { clock, random, logger, stats });
   let isOpened = false;
+  const commitListeners: ((head: Revision) => void)[] = [];
   const store = new ReloadingStore({
     clock,
     logger,
@@ -64,11 +68,14 @@ export function storeFor(
         replica,
         stats: cells,
         onLost,
+        onCommit: (head) => {
+          for (const listener of commitListeners) listener(head);
+        },
       });
     },
   });
   const database = isShared(log) ? databaseOf(() => log as SharedLog, stats, clock) : undefined;
-  return { store, database };
+  return { store, database, onCommit: (listener) => void commitListeners.push(listener) };
 }
 
 function databaseOf(log: () => SharedLog, stats: DatabaseStats, clock: Clock): Database {

@@ -11,8 +11,10 @@ import {
   text,
 } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
+import { checkPeerOptions, PEER_OPTIONS } from '../peers/options.ts';
 import { RESOURCES_ROOT } from '../resources/resources-root.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
+import { BACKUP_OPTIONS } from './backup-options.ts';
 import { LIMITS } from './limits.ts';
 import { listenUrl } from './listen-url.ts';
 import { STORE_LOCATION } from './store-location.ts';
@@ -145,6 +147,7 @@ export const SERVE_OPTIONS = {
     group: GATEWAY,
     help: 'host names under which plain-text HTTP clients may address this server',
   }),
+  ...BACKUP_OPTIONS,
 
   maxRequestBytes: option(bytes(1, LIMITS.requestBytesMax), {
     flag: 'max-request-bytes',
@@ -212,6 +215,8 @@ export const SERVE_OPTIONS = {
     help: 'a ping unanswered this long ends the connection; 0: never',
   }),
 
+  ...PEER_OPTIONS,
+
   logLevel: option(choice('debug', 'info', 'warn', 'error', 'panic', 'fatal'), {
     flag: 'log-level',
     default: 'info',
@@ -268,6 +273,7 @@ export function checkServeOptions(options: ServeOptions): void {
   if (options.listenClientUrls.length === 0) throw new UsageError('--listen-client-urls: at least one URL is needed');
   checkTlsOptions(options, options.listenClientUrls, options.listenMetricsUrls);
   retentionOf(options);
+  checkPeerOptions(options);
 }
 
 /** How much history is kept, by etcd's flags or else by kine's. Throws UsageError. */

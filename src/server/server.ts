@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
+import { backupFamilies } from '../admin/backup-families.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
@@ -29,6 +30,7 @@ import { WireStats } from '../wire/stats.ts';
 import { AuditLog } from './audit-log.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { autoTls } from './auto-tls.ts';
+import { Backups } from './backups.ts';
 import { checkFamilies } from './check-families.ts';
 import { checkPage } from './check-page.ts';
 import { databaseFamilies } from './database-families.ts';
@@ -38,6 +40,8 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { joinPeers, type PeerJoining } from './peer-joining.ts';
+import { answerPeersAboutResources, peerResourceSources } from './peer-resources.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
@@ -48,8 +52,9 @@ import { wireLimits } from './wire-limits.ts';
  * How the rooms are joined. Read from the bottom up when something starts, from the top down when something is asked:
  *
  *     clients ─▶ WireServer ─┬─ gRPC ─▶ etcdServices ─▶ Store ─▶ Log (by the --store URL)
- *                            └─ HTTP ─▶ adminHandler ─────┘ ▲
- *                                          AutoCompaction ──┘
+ *                            └─ HTTP ─▶ adminHandler ─────┘ ▲ ▲
+ *                                          AutoCompaction ──┘ │
+ *     other members ─▶ Peers ──────────────────── joinPeers ──┘
  *
  * start: the log opens (and takes its lock), the store loads, then and only then somebody listens.
  * stop:  nobody new is let in, calls under way finish, the store empties its queue, the log closes.
@@ -88,11 +93,15 @@ export class Server {
     const { options, clock, random, logger } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
-    const { store, database } = await this.#openStore(storeUrl, quotaBytes);
+    const { store, database, onCommit } = await this.#openStore(storeUrl, quotaBytes);
 
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
+    const clientUrls = options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening;
+    const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls });
+    if (joined !== undefined) this.#stops.push(() => joined.stop());
+    await joined?.start();
     const api = etcdServices({
       store,
       clock,
@@ -106,25 +115,29 @@ export class Server {
       watchProgressNotifyIntervalMs: options.watchProgressNotifyInterval,
       watchStreams: store.stats.watches.streams,
       memberName: options.name,
-      peerUrls: [PEER_URL],
-      clientUrls: options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening,
+      peerUrls: joined?.peerUrls() ?? [PEER_URL],
+      clientUrls,
+      ...(joined === undefined ? {} : { otherMembers: joined.otherMembers }),
     });
     const services = await this.#guarded(api);
     const stats = new WireStats(services);
     const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
     checks.start();
     this.#stops.push(() => checks.stop());
-    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes);
+    const backups = await this.#startBackups(store);
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, joined);
 
-    const { resources } = await openResources({
+    const { resources, own } = await openResources({
       memberId: store.memberId.toString(16),
       root: options.resourcesRoot,
       cacheFolder: join(options.dataDir, 'resources'),
+      others: () => (joined === undefined ? [] : peerResourceSources(joined.peers)),
       clock,
       random,
       logger,
     });
-    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store) };
+    if (joined !== undefined) answerPeersAboutResources(joined.peers, own);
+    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store), ...joined?.pages };
     const { cors, hostWhitelist } = options;
     const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
     const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
@@ -132,6 +145,7 @@ export class Server {
     this.#stops.push(() => {
       health.setServing(false);
       openStreams.endAll();
+      joined?.drain();
     });
     const tls = await this.#tlsFiles();
     const bound = await this.#listen(clients, options.listenClientUrls, 'listen-client-urls', tls);
@@ -165,12 +179,25 @@ export class Server {
     return opened;
   }
 
+  /** By --backup-dir; undefined without. */
+  async #startBackups(store: ReloadingStore): Promise<Backups | undefined> {
+    const { options, clock, logger } = this.#context;
+    const { backupDir: folder, backupInterval: intervalMs, backupKeep: keep } = options;
+    if (folder === '') return undefined;
+    const backups = new Backups({ folder, intervalMs, keep, retryMs: LIMITS.backupRetryMs, store, clock, logger });
+    this.#stops.push(() => backups.stop());
+    await backups.start();
+    return backups;
+  }
+
   #adminHandler(
     store: ReloadingStore,
     database: Database | undefined,
     checks: StoreChecks,
     wire: WireStats,
     quotaBytes: number,
+    backups: Backups | undefined,
+    joined: PeerJoining | undefined,
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -192,6 +219,8 @@ export class Server {
       ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
+      ...(backups === undefined ? [] : backupFamilies(backups.stats)),
+      ...(joined?.families ?? []),
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();
@@ -279,7 +308,7 @@ export class Server {
   }
 }
 
-/** What member lists say, as a one-member etcd with its defaults would; nobody listens there. */
+/** What member lists say without peers, as a one-member etcd with its defaults would; nobody listens there. */
 const PEER_URL = 'http://localhost:2380';
 
 export interface ServerContext {

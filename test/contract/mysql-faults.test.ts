@@ -13,7 +13,7 @@ describe.skipIf(!hasMariadb())('on the way to a real MariaDB', () => {
 
   sharedFaults('mysql', async () => {
     const database = server.freshDatabase();
-    const parameters = '?statement_timeout=1s&connect_timeout=1s&wait=500ms&connections=4';
+    const parameters = '?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms&pool_max=4';
     return {
       port: server.port,
       logOver: (port) => new MysqlLog(parseMysqlUrl(server.url(database, parameters, port))),

@@ -18,7 +18,7 @@ describe.skipIf(!hasPostgres())('on the way to a real PostgreSQL', () => {
       logOver: (port) =>
         new PostgresLog(
           parsePostgresUrl(
-            `postgres://kedge@127.0.0.1:${port}/faults?${schema}&statement_timeout=1s&pool_wait=500ms&pool_max=4`,
+            `postgres://kedge@127.0.0.1:${port}/faults?${schema}&statement_timeout=1s&pool_wait=1s&pool_max=4`,
           ),
         ),
     };

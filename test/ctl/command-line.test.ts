@@ -94,7 +94,7 @@ describe('the command line', () => {
     expect(code).toBe(ExitCode.ok);
     expect(options.listenClientUrls?.length).toBe(2);
     expect(inert).toEqual(expect.arrayContaining(['initial-cluster', 'snapshot-count', 'peer-client-cert-auth']));
-    expect(inert?.length).toBe(9);
+    expect(inert?.length).toBe(6);
   });
 
   it.each([

@@ -5,17 +5,17 @@ import { type AppendBatch, LogError, type LogState } from '../../src/mvcc/log.ts
 import type { Cursor } from '../../src/mvcc/types.ts';
 import { put } from '../contract/changes.ts';
 import { cursorAfter, someCommit } from '../support/commit-chain.ts';
-import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
 import { Random, seedOf } from '../support/random.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 /*
  * Writers append through faults, and each keeps a journal of what it was told. At the end the log must hold exactly
  * what was answered `committed` or settled as committed, once each, and nothing that was refused or settled as lost.
  */
 
-const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&wait=500ms';
-const ROUNDS = Number(process.env['KEDGE_ROUNDS'] ?? 12);
+const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms';
+const ROUNDS = Number(process.env['KEDGE_ROUNDS'] ?? 40);
 
 class Writer {
   readonly committed: string[] = [];
@@ -92,12 +92,9 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
   afterAll(() => server.dispose());
 
   /** Tells the story of three writers while `fault` happens again and again. */
-  async function story(
-    fault: (random: Random, port: CuttingProxy) => Promise<void>,
-    random: Random,
-  ): Promise<Writer[]> {
+  async function story(fault: (random: Random, port: TcpProxy) => Promise<void>, random: Random): Promise<Writer[]> {
     const database = server.freshDatabase();
-    const proxy = await CuttingProxy.to(server.port);
+    const proxy = await TcpProxy.start(server.port);
     const logs = Array.from(
       { length: 3 },
       () => new MysqlLog(parseMysqlUrl(server.url(database, PARAMETERS, proxy.port))),
@@ -118,7 +115,7 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
       return writers;
     } finally {
       for (const log of logs) await log.close();
-      await proxy.close();
+      await proxy.stop();
     }
   }
 
@@ -141,17 +138,16 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
 
   it('connections cut in the middle of an append: none is lost, none is there that was refused', async () => {
     const random = new Random(seedOf(41));
-    let cuts = 0;
     const writers = await story(async (chance, proxy) => {
-      const before = proxy.cuts;
-      // Only appends are that long.
-      proxy.cutSometime(chance, 800);
-      for (let waited = 0; proxy.cuts === before && waited < 5_000; waited += 5) await pause(5);
-      cuts = proxy.cuts;
-      await pause(chance.below(80));
+      // Whoever sends or is answered next is cut somewhere: in an append mostly, in news or a handshake too.
+      if (chance.below(2) === 0) proxy.cutUpAfter(chance.below(4_000));
+      else proxy.cutDownAfter(chance.below(60));
+      await pause(chance.between(20, 120));
+      if (chance.below(4) === 0) proxy.cutAll();
+      proxy.disarm();
     }, random);
-    expect(cuts).toBe(ROUNDS);
-    expect(writers.reduce((sum, each) => sum + each.settledTrue + each.settledFalse, 0)).toBeGreaterThan(0);
+    expect(writers.reduce((sum, each) => sum + each.settledTrue, 0)).toBeGreaterThan(0);
+    expect(writers.reduce((sum, each) => sum + each.settledFalse, 0)).toBeGreaterThan(0);
   }, 120_000);
 
   it('the server killed and started again: what was answered is there', async () => {

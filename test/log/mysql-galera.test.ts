@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
 import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
+import { LogError } from '../../src/mvcc/log.ts';
 import type { Cursor } from '../../src/mvcc/types.ts';
 import { put } from '../contract/changes.ts';
 import { logContract } from '../contract/log-contract.ts';
-import { sharedContract } from '../contract/shared-contract.ts';
+import { batchAt, sharedContract } from '../contract/shared-contract.ts';
+import { cursorAfter } from '../support/commit-chain.ts';
 import { type GaleraPair, startGaleraPair } from '../support/galera.ts';
 import { hasGalera } from '../support/mariadb.ts';
 
@@ -73,5 +75,41 @@ describe.skipIf(!hasGalera())('on two nodes of a real Galera cluster', () => {
     for (const story of stories) expect(story).toEqual(stories[0]);
     expect(stories[0]?.map((line) => Number(line.split(' ')[0]))).toEqual(Array.from({ length: 100 }, (_, i) => i + 2));
     for (const log of logs) await log.close();
+  });
+
+  it('goes on when a node leaves, with what was answered there', async () => {
+    const [a, b] = pair.nodes;
+    const database = a.freshDatabase();
+    const both = `mysql://root@127.0.0.1:${a.port},127.0.0.1:${b.port}/${database}?pool_wait=2s&statement_timeout=5s`;
+    const logs = [new MysqlLog(parseMysqlUrl(both)), new MysqlLog(parseMysqlUrl(b.url(database)))] as const;
+    try {
+      let at = (await logs[0].open()).cursor;
+      await logs[1].open();
+      const append = async (log: MysqlLog, value: string): Promise<void> => {
+        for (let attempt = 0; ; attempt += 1) {
+          const batch = batchAt(at, [put(at.revision + 1, 0, 'k', value)]);
+          const result = await log.append(batch).catch((error: LogError) => error);
+          if (result instanceof LogError && attempt < 100) {
+            const isThere = result.code === 'ambiguous' && (await log.settle(batch).catch(() => undefined));
+            if (isThere !== true) {
+              await new Promise((resolve) => setTimeout(resolve, 100));
+              const news = await log.news(at, 1e6).catch(() => undefined);
+              if (news?.kind === 'news') at = news.cursor;
+              continue;
+            }
+          } else expect(result).toEqual({ kind: 'committed' });
+          at = cursorAfter(batch);
+          return;
+        }
+      };
+      await append(logs[0], 'on a');
+      await a.stop();
+      await append(logs[0], 'moved on to b');
+      await append(logs[1], 'on b');
+      const values = (await logs[0].changes(0, 1e6)).map(({ value }) => Buffer.from(value).toString());
+      expect(values).toEqual(['on a', 'moved on to b', 'on b']);
+    } finally {
+      for (const log of logs) await log.close();
+    }
   });
 });

@@ -31,7 +31,7 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
     return log;
   }
 
-  function as(user: string, database: string, parameters = '?wait=500ms'): string {
+  function as(user: string, database: string, parameters = '?pool_wait=500ms'): string {
     return `mysql://${user}@127.0.0.1:${server.port}/${database}${parameters}`;
   }
 
@@ -91,7 +91,7 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
   });
 
   it('refuses a server that is not set up for it, with the remedy', async () => {
-    const url = server.url(server.freshDatabase(), '?wait=500ms');
+    const url = server.url(server.freshDatabase(), '?pool_wait=500ms');
     await having('max_allowed_packet', 2 ** 20, async () => {
       await expect(logOf(url).open()).rejects.toMatchObject({
         code: 'refused',
@@ -128,7 +128,7 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
   it('looks for the host that takes writes, and leaves one that no longer does', async () => {
     const dead = await freePort();
     const database = server.freshDatabase();
-    const log = logOf(`mysql://root@127.0.0.1:${dead},127.0.0.1:${server.port}/${database}?wait=500ms`);
+    const log = logOf(`mysql://root@127.0.0.1:${dead},127.0.0.1:${server.port}/${database}?pool_wait=500ms`);
     const { cursor } = await log.open();
     const one = batchAt(cursor, [put(2, 0, 'a', '')]);
     expect(await log.append(one)).toEqual({ kind: 'committed' });
@@ -233,7 +233,7 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
       writeFileSync(passwordFile, 'geheim\n', { mode: 0o600 });
       const ca = join(folder, 'server.crt');
       const at = (host: string, parameters: string) =>
-        `mysql://kedge@${host}:${secure.port}/tls?wait=500ms&password_file=${passwordFile}&${parameters}`;
+        `mysql://kedge@${host}:${secure.port}/tls?pool_wait=500ms&password_file=${passwordFile}&${parameters}`;
       await logOf(at('localhost', `tls_ca=${ca}`)).open();
       await logOf(at('127.0.0.1', `tls=verify-ca&tls_ca=${ca}`)).open();
       await logOf(at('127.0.0.1', 'tls=required')).open();

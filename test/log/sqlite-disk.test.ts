@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,15 @@ function mayMount(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether this process may make another one's system calls fail. */
+function mayTrace(): boolean {
+  const sleeper = spawn('sleep', ['10'], { stdio: 'ignore' });
+  const { error } = spawnSync('strace', ['-qq', '-o', '/dev/null', '-p', String(sleeper.pid)], { timeout: 500 });
+  sleeper.kill('SIGKILL');
+  // It was still tracing when its time was over: it could.
+  return error !== undefined && 'code' in error && error.code === 'ETIMEDOUT';
 }
 
 describe('a disk that refuses', { timeout: 180_000 }, () => {
@@ -58,6 +68,27 @@ describe('a disk that refuses', { timeout: 180_000 }, () => {
     },
   );
 
+  it.skipIf(!mayTrace())(
+    'a disk that fails to sync: nothing is acknowledged, and it recovers without restart (needs strace)',
+    async () => {
+      const url = `sqlite://${folder}/kedge.db?wal_mib=1`;
+      appender = new Appender(url, 2);
+      await appender.until((told) => told.committed !== undefined);
+      const tracer = failSyncs(appender);
+      const failed = await appender.until((told) => told.failed !== undefined);
+      expect(failed).toMatchObject({ readable: true });
+      expect(['unavailable', 'ambiguous']).toContain(failed.failed);
+      expect(failed.message).toContain(`${folder}/kedge.db`);
+      const before = lastCommitted(appender);
+      tracer.kill();
+      await once(tracer, 'exit');
+      const told = appender.told.length;
+      await appender.until(({ committed }) => (committed ?? 0) > before + 100, told);
+      await appender.kill();
+      await expectWhole(url, lastCommitted(appender));
+    },
+  );
+
   it.skipIf(!mayMount())('a read-only disk at start: the message says so (needs the right to mount)', async () => {
     const url = `sqlite://${folder}/kedge.db`;
     appender = new Appender(url, 1);
@@ -74,6 +105,14 @@ describe('a disk that refuses', { timeout: 180_000 }, () => {
     expect(refused).toContain(`${folder}/kedge.db`);
   });
 });
+
+/** From some milliseconds later on, every sync of the appender fails as a broken disk's does. */
+function failSyncs(appender: Appender): ChildProcess {
+  const calls = 'fsync,fdatasync';
+  const inject = ['-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO`];
+  const args = ['-qq', '-f', ...inject, '-o', '/dev/null', '-p', String(appender.process.pid)];
+  return spawn('strace', args, { stdio: 'ignore' });
+}
 
 /** Runs a command in the appender's mount namespace. */
 function inside(appender: Appender, command: string): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import mysql from 'mysql2/promise';
 import { freePort } from './ports.ts';
@@ -65,11 +65,15 @@ export class MariadbServer {
   static async make({ settings = {}, port }: MariadbSettings = {}): Promise<MariadbServer> {
     const folder = temporaryFolder('mariadb');
     giveToServer(folder);
+    // Each its own: a server that starts takes away what it finds of others in a common one.
+    mkdirSync(join(folder, 'tmp'));
+    giveToServer(join(folder, 'tmp'));
     const server = new MariadbServer(folder, port ?? (await freePort()), settings);
     const [command = '', ...args] = asUser([
       'mariadb-install-db',
       '--no-defaults',
       `--datadir=${server.data}`,
+      `--tmpdir=${join(folder, 'tmp')}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       '--skip-name-resolve',
@@ -110,6 +114,7 @@ export class MariadbServer {
     this.#settings = settings;
     const all: Readonly<Record<string, string>> = {
       datadir: this.data,
+      tmpdir: join(this.folder, 'tmp'),
       socket: this.socket,
       port: String(this.port),
       'bind-address': '127.0.0.1',

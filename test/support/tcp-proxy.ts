@@ -50,6 +50,10 @@ export class TcpProxy {
     return address.port;
   }
 
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
   /** The connection on which the next bytes go up is cut after so many of them. */
   cutUpAfter(bytes: number): void {
     this.#upLeft = bytes;

@@ -22,8 +22,9 @@ import { effectStatements, expireStatement, NOTE_COLUMNS, noteBytes, noteLiteral
  * a compare-and-set that did not match keeps no lock: the one who was first is not held up by the one who asks what
  * happened. Who comes second while the first one commits waits at the head's row, and then finds it moved.
  *
- * On Galera nodes do not see each other's locks: both of two appends get through to COMMIT, where certification lets one
- * pass and ends the other with error 1213. Both have written the head's row, so they always collide.
+ * On Galera each statement is a message of its own (connection.ts says why). Its nodes do not see each other's locks:
+ * both of two appends get through to COMMIT, where certification lets one pass and ends the other with error 1213. Both
+ * have written the head's row, so they always collide.
  */
 
 /** An append as text, cut into messages that the server takes. All but the last leave the transaction open. */
@@ -82,7 +83,7 @@ export async function append(connection: MysqlConnection, text: AppendText, show
     try {
       for (const message of text.messages) {
         sent += 1;
-        await connection.run(message);
+        await connection.transact(message);
       }
       return { kind: 'committed' };
     } catch (error) {

@@ -42,7 +42,7 @@ export async function sweep(
   );
   await retryConflicts(async () => {
     try {
-      await connection.run(statements);
+      await connection.transact(statements);
     } catch (error) {
       await connection.rollback();
       throw error;

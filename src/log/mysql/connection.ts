@@ -31,6 +31,8 @@ export class MysqlConnection implements PooledConnection {
   readonly #isWanted: () => boolean;
   #isUsable = true;
   #lastUsedMs: number;
+  /** Galera: statements of a transaction are sent one by one. */
+  sendsOneByOne = false;
 
   /** `isWanted`: whether its host is still the one to talk to. */
   constructor(
@@ -77,6 +79,19 @@ export class MysqlConnection implements PooledConnection {
         else reject(this.#fate(error));
       });
     });
+  }
+
+  /**
+   * Runs the statements of a transaction, or of a part of it. In one message where that is safe. On Galera it is not:
+   * when another node's transaction ends this one between two statements of a message, MariaDB (seen with 10.11) rolls
+   * it back, tells nobody, and goes on with the next statement, so that COMMIT answers well and nothing is written. When
+   * each statement is a message of its own, the next one is answered with the error.
+   */
+  async transact(statements: readonly string[]): Promise<readonly Rows[]> {
+    if (!this.sendsOneByOne) return this.run(statements);
+    const answers: Rows[] = [];
+    for (const statement of statements) answers.push(await this.rows(statement));
+    return answers;
   }
 
   /** The rows of one statement. */
@@ -189,7 +204,8 @@ function loginError(error: unknown): Error {
   const { errno, sqlState, message } = error as { errno?: unknown; sqlState?: unknown; message: string };
   if (typeof errno === 'number' && typeof sqlState === 'string')
     return new ServerError(errno, message, { cause: error });
-  return new ConnectionLost(message, { cause: error });
+  const remedy = /does not support secure/.test(message) ? ': set TLS up on the server, or say tls=off' : '';
+  return new ConnectionLost(message + remedy, { cause: error });
 }
 
 async function passwordFrom({ passwordFile, shown }: MysqlOptions): Promise<string | undefined> {

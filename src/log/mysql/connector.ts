@@ -7,7 +7,7 @@ import { connect, type MysqlConnection, numberAt } from './connection.ts';
 import { ErrorNumber, ServerError, translate } from './errors.ts';
 import { NOW_US } from './literals.ts';
 import type { MysqlOptions } from './options.ts';
-import { isReadOnly, type Settings, setUp } from './session-settings.ts';
+import { isGalera, isReadOnly, type Settings, setUp } from './session-settings.ts';
 
 /**
  * Makes connections that are ready for use: to the first host that answers, takes writes and is as it must be. Names are
@@ -93,6 +93,7 @@ export class Connector {
     const connection = await connect(this.#options, host, database, this.#clock, isWanted);
     try {
       const settings = await setUp(connection);
+      connection.sendsOneByOne = isGalera(settings);
       if (isReadOnly(settings)) throw new ServerError(ErrorNumber.OPTION_PREVENTS_STATEMENT, 'read_only is on');
       this.#facts = (await this.#check(connection, settings)).facts;
       return connection;

@@ -42,7 +42,7 @@ export function alarmStatement(kind: AlarmKind, raised: boolean): string {
 
 /** Begins a transaction that sees one moment, for as long as it lasts, and reads what open tells. */
 export async function beginSnapshot(connection: MysqlConnection): Promise<LogState> {
-  const [, , heads = [], leases = [], records = []] = await connection.run([
+  const [, , heads = [], leases = [], records = []] = await connection.transact([
     'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ',
     'START TRANSACTION WITH CONSISTENT SNAPSHOT',
     `SELECT ${COLUMNS}, @@global.read_only, log_rows, cluster_id, member_id FROM head WHERE id = 1`,

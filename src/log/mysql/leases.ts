@@ -22,7 +22,7 @@ export async function renewLeases(connection: MysqlConnection, ids: readonly Lea
 async function renewSome(connection: MysqlConnection, ids: readonly LeaseId[]): Promise<LeaseId[]> {
   const which = `id IN ${idList(ids)} AND deadline_us > @now`;
   try {
-    const answers = await connection.run([
+    const answers = await connection.transact([
       'START TRANSACTION',
       `SET @now = ${NOW_US}`,
       `SELECT id FROM lease WHERE ${which} FOR UPDATE`,

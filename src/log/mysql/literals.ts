@@ -30,4 +30,4 @@ export function idList(ids: readonly (bigint | number)[]): string {
 }
 
 /** Now, by the server's clock, in microseconds since 1970: knows no time zone, and does not end in 2038. */
-export const NOW_US = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))";
+export const NOW_US = "TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))";

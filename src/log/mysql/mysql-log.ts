@@ -99,6 +99,7 @@ export class MysqlLog implements SharedLog {
     try {
       await this.#connector.createDatabase();
       await this.#others.use((connection) => prepareSchema(connection, this.#options.shown, this.#context.clock));
+      for (const warning of this.#connector.facts?.warnings ?? []) this.#context.logger.warn(warning);
       return await this.#begin();
     } catch (error) {
       await this.close();
@@ -351,8 +352,11 @@ export class MysqlLog implements SharedLog {
     }
   }
 
+  /** Refused for good is only what was so at the start: a right that is taken away may be given back. */
   #rethrow(error: unknown): never {
-    throw translate(error, this.#options.shown);
+    const logError = translate(error, this.#options.shown);
+    if (logError.code === 'refused') throw new LogError('unavailable', logError.message, { cause: error });
+    throw logError;
   }
 
   async #track<T>(task: () => Promise<T>): Promise<T> {

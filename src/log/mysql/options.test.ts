@@ -4,7 +4,9 @@ import { parseMysqlUrl } from './options.ts';
 describe('a URL of MariaDB or MySQL', () => {
   it('names hosts, user, password, database and parameters', () => {
     expect(
-      parseMysqlUrl('mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?connections=4&wait=2s&statement_timeout=20s'),
+      parseMysqlUrl(
+        'mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?tls=verify-ca&pool_max=4&pool_wait=2s&statement_timeout=20s',
+      ),
     ).toMatchObject({
       shown: expect.not.stringContaining('p%40ss'),
       user: 'me',
@@ -15,7 +17,7 @@ describe('a URL of MariaDB or MySQL', () => {
         { host: 'two', port: 3307 },
         { host: '::1', port: 3308 },
       ],
-      tls: 'off',
+      tls: 'verify-ca',
       connectionsMax: 4,
       waitMs: 2_000,
       statementTimeoutMs: 20_000,
@@ -27,8 +29,10 @@ describe('a URL of MariaDB or MySQL', () => {
     expect(parseMysqlUrl('mysql://root@db').database).toBe('kedge');
   });
 
-  it('looks at the certificate once it is told whom to trust', () => {
-    expect(parseMysqlUrl('mysql://u@db/x?tls_ca=/ca.pem').tls).toBe('verify-identity');
+  it('looks at the certificate of a server beyond this machine', () => {
+    expect(parseMysqlUrl('mysql://u@localhost/x').tls).toBe('off');
+    expect(parseMysqlUrl('mysql://u@db/x').tls).toBe('verify-identity');
+    expect(parseMysqlUrl('mysql://u@10.0.0.1/x?tls=off').tls).toBe('off');
     expect(parseMysqlUrl('mysql://u@10.0.0.1/x?tls_ca=/ca.pem&tls=verify-ca').tls).toBe('verify-ca');
   });
 
@@ -37,11 +41,12 @@ describe('a URL of MariaDB or MySQL', () => {
     ['mysql://u@/x', 'must name a host, or socket='],
     ['mysql://u@db/a b', 'must be of letters'],
     ['mysql://u@db/a`b', 'must be of letters'],
-    ['mysql://u@db/x?conections=3', 'unknown parameter conections'],
-    ['mysql://u@db/x?connections=1', 'from 2 to 100'],
-    ['mysql://u@db/x?wait=3', 'a duration such as'],
+    ['mysql://u@db/x?pool=3', 'unknown parameter pool'],
+    ['mysql://u@db/x?pool_max=1', 'from 2 to 100'],
+    ['mysql://u@db/x?pool_wait=3', 'a duration such as'],
     ['mysql://u:secret@db/x?password_file=/f', 'not in both'],
     ['mysql://u@db/x?tls_cert=/c', 'tls_cert and tls_key go together'],
+    ['mysql://u@10.0.0.1/x', '10.0.0.1 is an address'],
     ['mysql://u@db/x?tls=off&tls_ca=/c', 'contradict'],
     ['mysql://u@10.0.0.1/x?tls_ca=/c', '10.0.0.1 is an address; name the host, or take tls=verify-ca'],
     ['mysql://u@a,b/x?socket=/s', 'goes with one host'],

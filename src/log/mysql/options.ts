@@ -39,7 +39,8 @@ const MINUTE_MS = 60_000;
 
 /**
  * Reads `mysql://user:password@host:3306,other/database?parameter=value` (or `mariadb://`). Throws a LogError `refused`
- * that names what is wrong, never the password.
+ * that names what is wrong, never the password. Unless told otherwise a server beyond this machine must show a
+ * certificate for its name.
  */
 export function parseMysqlUrl(url: string): MysqlOptions {
   const parts = parseStoreUrl(url, DEFAULT_PORT);
@@ -51,6 +52,7 @@ export function parseMysqlUrl(url: string): MysqlOptions {
   }
   const parameters = new UrlParameters(parts);
   const tlsCaFile = parameters.text('tls_ca');
+  const isNear = parts.hosts.every(({ host }) => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host));
   const options: MysqlOptions = {
     shown,
     user,
@@ -59,14 +61,14 @@ export function parseMysqlUrl(url: string): MysqlOptions {
     password: parts.password,
     passwordFile: parameters.text('password_file'),
     socketPath: parameters.text('socket'),
-    tls: parameters.oneOf('tls', TLS_MODES, tlsCaFile === undefined ? 'off' : 'verify-identity'),
+    tls: parameters.oneOf('tls', TLS_MODES, isNear && tlsCaFile === undefined ? 'off' : 'verify-identity'),
     tlsCaFile,
     tlsCertFile: parameters.text('tls_cert'),
     tlsKeyFile: parameters.text('tls_key'),
-    connectionsMax: parameters.whole('connections', 2, 100, 8),
+    connectionsMax: parameters.whole('pool_max', 2, 100, 8),
     connectTimeoutMs: parameters.durationMs('connect_timeout', 100, MINUTE_MS, 5_000),
     statementTimeoutMs: parameters.durationMs('statement_timeout', 1_000, 10 * MINUTE_MS, 15_000),
-    waitMs: parameters.durationMs('wait', 100, MINUTE_MS, 3_000),
+    waitMs: parameters.durationMs('pool_wait', 100, MINUTE_MS, 5_000),
   };
   parameters.finish();
   checkTogether(options);
@@ -88,7 +90,7 @@ function problemOf(options: MysqlOptions): string | undefined {
   if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) return 'tls_cert and tls_key go together';
   const address = hosts.find(({ host }) => isIP(host) !== 0);
   if (tls === 'verify-identity' && address !== undefined)
-    return `tls=verify-identity needs names: ${address.host} is an address; name the host, or take tls=verify-ca`;
+    return `tls=verify-identity needs names: ${address.host} is an address; name the host, or take tls=verify-ca (or tls=off on a network of your own)`;
   if (tls === 'off' && (tlsCaFile ?? tlsCertFile) !== undefined) return 'tls=off and TLS files contradict each other';
   return undefined;
 }

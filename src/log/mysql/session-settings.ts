@@ -19,7 +19,7 @@ const SQL_MODE = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION';
 const LOCK_WAIT_SECONDS = 8;
 /** After this the server ends a silent connection. Longer than a connection is kept idle (connection.ts). */
 const SILENT_SECONDS_MAX = 60;
-/** MariaDB: after this it ends a connection that is silent inside of a transaction. */
+/** MariaDB: after this it ends a connection that is silent inside of a transaction that has written. */
 const SILENT_IN_TRANSACTION_SECONDS_MAX = 10;
 
 /** Variables that the checks look at too (checks.ts). */
@@ -46,7 +46,7 @@ const VARIABLES = [
   'wsrep_on',
   'wsrep_sync_wait',
   'wsrep_trx_fragment_size',
-  'idle_transaction_timeout',
+  'idle_write_transaction_timeout',
 ];
 
 /** The server's and the session's variables, by name. */
@@ -61,8 +61,8 @@ export async function setUp(connection: MysqlConnection): Promise<Settings> {
     'SET SESSION character_set_results = binary',
     `SET SESSION innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, wait_timeout = ${SILENT_SECONDS_MAX}`,
   ];
-  if (before.has('idle_transaction_timeout')) {
-    set.push(`SET SESSION idle_transaction_timeout = ${SILENT_IN_TRANSACTION_SECONDS_MAX}`);
+  if (before.has('idle_write_transaction_timeout')) {
+    set.push(`SET SESSION idle_write_transaction_timeout = ${SILENT_IN_TRANSACTION_SECONDS_MAX}`);
   }
   if (isGalera(before)) set.push('SET SESSION wsrep_sync_wait = 1');
   await connection.run(set);

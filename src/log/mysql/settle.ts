@@ -27,7 +27,7 @@ async function lookAndFence(
   const revision = revisionAfter({ commit, expected, changes, notes });
   const notesAfter = expected.notes + notes.length;
   try {
-    const [, , [head] = [], there = [], [oldest] = []] = await connection.run([
+    const [, , [head] = [], there = [], [oldest] = []] = await connection.transact([
       'START TRANSACTION',
       'UPDATE head SET settled = settled + 1 WHERE id = 1',
       'SELECT commit_id FROM head WHERE id = 1',
@@ -35,7 +35,7 @@ async function lookAndFence(
       'SELECT revision, notes FROM `commit` ORDER BY revision, notes, number LIMIT 1',
     ]);
     if (there.length > 0) {
-      await connection.run(['COMMIT']);
+      await connection.transact(['COMMIT']);
       return true;
     }
     const isForgotten =
@@ -44,7 +44,7 @@ async function lookAndFence(
       throw new LogError('ambiguous', 'the commits of that time are no longer known; restart this replica');
     }
     const couldCome = numberAt(head, 0) === expected.commit;
-    await connection.run([
+    await connection.transact([
       ...(couldCome
         ? [
             `UPDATE head SET commit_id = ${fence}, commits = LAST_INSERT_ID(commits + 1) WHERE id = 1`,

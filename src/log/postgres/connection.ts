@@ -39,6 +39,8 @@ export class PgConnection implements PooledConnection {
   /** Whether it should still be used, asked of its maker. */
   readonly #isWanted: (host: Host) => boolean;
   onLost: () => void = () => {};
+  /** However it ended. */
+  onEnded: () => void = () => {};
   onNotification: (fromProcess: number) => void = () => {};
 
   private constructor(parts: ConnectionParts) {
@@ -126,6 +128,7 @@ export class PgConnection implements PooledConnection {
       return;
     }
     this.#isBroken = true;
+    this.onEnded();
     const timer = this.#context.clock.after(GRACE_MS, () => this.#socket.destroy());
     await this.#client.end().catch(() => this.#socket.destroy());
     timer.cancel();
@@ -162,6 +165,7 @@ export class PgConnection implements PooledConnection {
   #broke(): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
+    this.onEnded();
     this.onLost();
   }
 }

@@ -40,7 +40,7 @@ export class ConnectionPool<C extends PooledConnection> {
   readonly #waiters = new Set<Waiter<C>>();
   #connecting = 0;
   #failures = 0;
-  #lastProblem = 'no connection became free';
+  #lastProblem = 'no connection could be made in time';
   #isClosed = false;
   #whenEmpty: (() => void)[] = [];
 

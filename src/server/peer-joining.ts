@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import type { Family } from '../admin/exposition.ts';
+import { json, methodNotAllowed, notFound } from '../admin/http-answers.ts';
+import { type PeerCells, peerFamilies } from '../admin/peer-families.ts';
+import type { Random } from '../base/chance.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { UsageError } from '../base/usage-error.ts';
+import type { OtherMember } from '../etcd/cluster.ts';
+import type { Revision } from '../mvcc/types.ts';
+import { formatAddress, shortIp } from '../peers/address.ts';
+import { type Identity, identityFromFiles, loadIdentity } from '../peers/identity.ts';
+import { KnownMembers } from '../peers/member-table.ts';
+import { arePeersOn, peerListenOf } from '../peers/options.ts';
+import { Peers } from '../peers/peers.ts';
+import { peersReport } from '../peers/peers-report.ts';
+import type { PeersReport } from '../peers/report.ts';
+import { caTrust, loopbackTrust, secretTrust, storeTrust, type Trust } from '../peers/trust.ts';
+import type { HttpHandler, HttpResponse } from '../wire/http.ts';
+import type { ServeOptions } from './options.ts';
+import { RecordMemberTable, type RecordStore } from './record-member-table.ts';
+
+/**
+ * Joins the peers to the store and to what shows them. A hint goes out with every commit of our own, and one that comes
+ * in has the store look:
+ *
+ *     commit ─▶ Store ─▶ onCommit ─▶ Peers.hint ─▶ … ─▶ the other's Peers.onHint ─▶ Store.poke ─▶ Follower reads the log
+ */
+export interface PeerJoining {
+  readonly peers: Peers;
+  readonly families: readonly Family[];
+  /** By the first part of their path. */
+  readonly pages: Readonly<Record<string, HttpHandler>>;
+  /** For MemberList: those that serve the same store. */
+  otherMembers(): readonly OtherMember[];
+  /** `https://ip:port` each. */
+  peerUrls(): readonly string[];
+  /** Resolves when it listens: nothing waits for another member. Rejects with Failure. */
+  start(): Promise<void>;
+  /** Duties go to others from now on. */
+  drain(): void;
+  stop(): Promise<void>;
+}
+
+export interface PeerJoiningContext {
+  readonly options: ServeOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly store: JoinedStore;
+  /** The listener hears the head after each commit of the store's own. */
+  onCommit(listener: (head: Revision) => void): void;
+  /** The database behind a store that others write too; undefined: there is none. */
+  readonly database: { readonly stats: { readonly breakerState: { readonly value: number } } } | undefined;
+  readonly clientUrls: readonly string[];
+  readonly duties?: PeerCells['duties'];
+}
+
+/** What of the store concerns peers. */
+export interface JoinedStore extends RecordStore {
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  poke(revision: Revision): void;
+}
+
+/** How often it is looked whether the database is there. */
+const DATABASE_LOOK_MS = 1000;
+/** DatabaseStats.breakerState: calls go through. */
+const BREAKER_CLOSED = 0;
+
+/** Undefined when no flag asks for peers. Throws UsageError or Failure. */
+export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined {
+  const { options, store, database, clock, random, logger } = context;
+  if (!arePeersOn(options)) {
+    noteIdleFlags(options, logger);
+    return undefined;
+  }
+  const storeId = hex(store.clusterId);
+  const records = new RecordMemberTable(store);
+  const table = database === undefined ? undefined : new KnownMembers(records, clock, logger);
+  const folder = join(options.dataDir, 'peers');
+  const names = options.peer.map((host) => ({ host, ip: shortIp(host.host) }));
+  const peers = new Peers({
+    clock,
+    random,
+    logger,
+    identity: identityOf(options, folder),
+    trust: trustOf(options, table),
+    listen: peerListenOf(options),
+    advertise: options.peerAdvertise.map(formatAddress),
+    cluster: options.peerCluster === '' ? storeId : options.peerCluster,
+    store: storeId,
+    name: options.name,
+    version: context.version,
+    clientUrls: context.clientUrls,
+    etcdMemberId: hex(store.memberId),
+    dns: [
+      ...options.peerDns.map((host) => ({ host, source: 'dns' as const })),
+      ...names.filter(({ ip }) => ip === undefined).map(({ host }) => ({ host, source: 'static' as const })),
+    ],
+    dnsServer: options.peerDnsServer,
+    addresses: names.flatMap(({ host, ip }) => (ip === undefined ? [] : [formatAddress({ ip, port: host.port })])),
+    lastKnownFile: join(folder, 'last-known.json'),
+    table,
+    linksMax: options.peerMax,
+    heartbeatMs: options.peerHeartbeat,
+    deadAfterMs: options.peerDeadAfter,
+  });
+  context.onCommit((head) => peers.hint(head));
+  peers.onHint((revision) => store.poke(revision));
+
+  let looking: Timer | undefined;
+  let isDraining = false;
+  const tellAbility = (): void => {
+    const isAway = database !== undefined && database.stats.breakerState.value !== BREAKER_CLOSED;
+    const reason = isDraining ? 'draining' : isAway ? 'its database does not answer' : '';
+    peers.setAbility({ isAble: reason === '', reason });
+  };
+  const look = (): void => {
+    tellAbility();
+    looking = clock.after(DATABASE_LOOK_MS, look);
+  };
+  const report = () => peersReport(peers);
+  return {
+    peers,
+    families: peerFamilies({ stats: peers.stats, report, duties: context.duties ?? (() => []) }),
+    pages: { peers: async ({ path, method }) => page(path, method, report) },
+    otherMembers: () => otherMembers(peers, store.memberId),
+    peerUrls: () => {
+      const { addresses, port } = peers.hello();
+      return (addresses.length > 0 ? addresses : [`localhost:${port}`]).map((address) => `https://${address}`);
+    },
+    async start() {
+      await peers.start();
+      if (database !== undefined) look();
+    },
+    drain() {
+      isDraining = true;
+      tellAbility();
+    },
+    async stop() {
+      looking?.cancel();
+      await peers.stop();
+    },
+  };
+}
+
+/** GET /peers. */
+function page(path: string, method: string, report: () => PeersReport): HttpResponse {
+  if (path !== '/peers') return notFound();
+  return method === 'GET' ? json(JSON.stringify(report())) : methodNotAllowed();
+}
+
+/** Manifests written for etcd bring certificates for peers; by themselves they turn nothing on. */
+function noteIdleFlags(
+  { peerCertFile, peerKeyFile, peerTrustedCaFile, peerSecretFile }: ServeOptions,
+  logger: Logger,
+): void {
+  if ([peerCertFile, peerKeyFile, peerTrustedCaFile, peerSecretFile].every((file) => file === '')) return;
+  logger.info('peers are off: certificates and secrets for them are not used', {
+    remedy: '--peer-listen, --peer-dns or --peer turn them on',
+  });
+}
+
+function otherMembers(peers: Peers, ownId: bigint): OtherMember[] {
+  const taken = new Set([BigInt.asUintN(64, ownId)]);
+  return peers
+    .members()
+    .filter(({ hasSameStore }) => hasSameStore)
+    .map(({ id, hello, address }) => {
+      const said = BigInt(`0x${hello.etcdMemberId}`);
+      // Replicas of one database may share its id; clients tell members apart by it.
+      const own = taken.has(said) ? BigInt(`0x${id.slice(0, 16)}`) : said;
+      taken.add(own);
+      return { id: own, name: hello.name, peerUrls: [`https://${address}`], clientUrls: hello.clientUrls };
+    });
+}
+
+function identityOf(options: ServeOptions, folder: string): Identity {
+  if (options.peerTrust !== 'ca') return loadIdentity(folder);
+  return identityFromFiles(options.peerCertFile, options.peerKeyFile);
+}
+
+function trustOf(options: ServeOptions, table: KnownMembers | undefined): Trust {
+  switch (options.peerTrust) {
+    case 'secret':
+      return secretTrust(options.peerSecretFile);
+    case 'ca':
+      return caTrust(options.peerTrustedCaFile, options.peerCertAllowedHostname);
+    case 'loopback':
+      return loopbackTrust;
+    case 'store':
+      if (table !== undefined) return storeTrust(table);
+      throw new UsageError('--peer-trust store: only a shared database has a table of members; use secret or ca');
+  }
+}
+
+function hex(id: bigint): string {
+  return BigInt.asUintN(64, id).toString(16);
+}
