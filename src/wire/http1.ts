@@ -31,6 +31,7 @@ export class Http1 {
         headersTimeout: options.limits.prefaceTimeoutMs,
         // A body that is a stream may take for ever; the others have a timer of ours.
         requestTimeout: 0,
+        keepAliveTimeout: options.limits.httpIdleMs,
         connectionsCheckingInterval: 1000,
         maxHeaderSize: options.limits.headerListBytesMax,
       },

@@ -35,6 +35,8 @@ export interface WireLimits {
   readonly sendStallMs: number;
   /** From accept to the first SETTINGS, or for an HTTP/1.1 request's head. Default 10 s. */
   readonly prefaceTimeoutMs: number;
+  /** An HTTP/1.1 connection that is kept is closed after so long without a request: late, for clients do not look. Default 120 s. */
+  readonly httpIdleMs: number;
   /** RST_STREAM received, and streams that we had to reset or refuse, per second. Default 2,000. */
   readonly resetsPerSecondMax: number;
   /** SETTINGS per second. Default 100. */
@@ -73,6 +75,7 @@ export const defaultWireLimits: WireLimits = {
   socketBufferBytesMax: MIB,
   sendStallMs: 120_000,
   prefaceTimeoutMs: 10_000,
+  httpIdleMs: 120_000,
   resetsPerSecondMax: 2000,
   settingsPerSecondMax: 100,
   pingsPerSecondMax: 1000,
