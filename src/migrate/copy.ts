@@ -1,5 +1,6 @@
 import { Failure } from '../base/failure.ts';
 import type { ImportSink, ImportState } from '../mvcc/import-sink.ts';
+import { importedTo } from '../mvcc/imported-to.ts';
 import type { Change, Revision } from '../mvcc/types.ts';
 import { KeptRows } from './kept-rows.ts';
 import type { Progress } from './progress.ts';
@@ -38,14 +39,25 @@ export async function copy(
     await sink.begin();
     const kept = new KeptRows(history ? sourceHorizon : 'head');
     progress.begin('reading');
+    let newest = 0;
+    let hasGaps = false;
     const { head, leases, records, remarks } = await source.survey((row) => {
+      hasGaps ||= row.revision > newest + 1 && newest >= sourceHorizon && newest > 0;
+      newest = row.revision;
       kept.note(row);
       progress.note(kept.rows);
     });
     kept.finish(head);
     progress.end(`${kept.rows} rows, revision ${head}, ${kept.liveKeys} keys`);
 
-    const state: ImportState = { head, horizon: history ? sourceHorizon : head, leases, records };
+    // kine's history has holes, and a check must not take them for damage.
+    const holes = history && hasGaps ? [importedTo(head)] : [];
+    const state: ImportState = {
+      head,
+      horizon: history ? sourceHorizon : head,
+      leases,
+      records: [...records, ...holes],
+    };
     progress.begin('writing', kept.keptRows);
     const hash = await writeRows(source, sink, kept, progress);
     await sink.finish(state);

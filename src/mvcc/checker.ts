@@ -100,6 +100,8 @@ export interface CheckerParts {
   readonly clock: Clock;
   readonly head: () => Revision;
   readonly horizon: () => Revision;
+  /** Up to here revisions may be missing: see imported-to.ts. */
+  readonly importedTo: () => Revision;
   /** Rows below the horizon may be between index and log. */
   readonly isSweeping: () => boolean;
   /** With a shared log: Follower.confirm. */
@@ -139,8 +141,9 @@ class Pass {
   }
 
   end(): readonly Finding[] {
-    const { index, horizon } = this.#parts;
+    const { index, horizon, importedTo } = this.#parts;
     const now = horizon();
+    const holesTo = importedTo();
     if (this.#last.revision < this.#until && this.#until > now) {
       this.#note('gap', this.#until, 0, '', `no rows after revision ${this.#last.revision}`);
     }
@@ -151,7 +154,11 @@ class Pass {
       }
     }
     return this.#findings.filter(
-      ({ kind, revision }) => revision > now || kind === 'index' || kind === 'unswept' || kind === 'lease',
+      ({ kind, revision }) =>
+        (revision > now && !(kind === 'gap' && revision <= holesTo)) ||
+        kind === 'index' ||
+        kind === 'unswept' ||
+        kind === 'lease',
     );
   }
 

@@ -8,9 +8,10 @@ import { Compactor } from './compactor.ts';
 import type { WriteResult } from './decide.ts';
 import { Follower, type LostKind } from './follower.ts';
 import { Hasher } from './hasher.ts';
+import { importedToOf } from './imported-to.ts';
 import { KeyIndex } from './key-index.ts';
 import type { LeaseService } from './lease-service.ts';
-import { isShared, type Log, type LogSnapshot } from './log.ts';
+import { isShared, type Log, type LogSnapshot, type LogState } from './log.ts';
 import { LogHistory } from './log-history.ts';
 import { newLeaseService } from './new-lease-service.ts';
 import { PinnedValues } from './pinned-values.ts';
@@ -88,8 +89,7 @@ export class Store implements StoreApi {
   /** With a log that others write to as well. */
   readonly #follower: Follower | undefined;
   #hub: WatchHub | undefined;
-  #clusterId = 0n;
-  #memberId = 0n;
+  #ids: Pick<LogState, 'clusterId' | 'memberId'> = { clusterId: 0n, memberId: 0n };
   #state: 'new' | 'running' | 'lost' | 'stopped' = 'new';
 
   constructor(options: StoreOptions) {
@@ -150,6 +150,7 @@ export class Store implements StoreApi {
       leases: this.#lessor,
       hasher: this.#hasher,
       head: () => this.#tail.head,
+      importedTo: () => importedToOf(this.records),
       isSweeping: () => this.#compactor.isSweeping,
     });
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
@@ -178,8 +179,7 @@ export class Store implements StoreApi {
   async start(onProgress?: (rows: number, rowsTotal: number) => void): Promise<void> {
     invariant(this.#state === 'new', 'a store starts once');
     const state = await this.#log.open();
-    this.#clusterId = state.clusterId;
-    this.#memberId = state.memberId;
+    this.#ids = state;
     this.#lessor.restore(state.leases);
     this.records.restore(state.records);
     let rows = 0;
@@ -230,11 +230,11 @@ export class Store implements StoreApi {
   }
 
   get clusterId(): bigint {
-    return this.#clusterId;
+    return this.#ids.clusterId;
   }
 
   get memberId(): bigint {
-    return this.#memberId;
+    return this.#ids.memberId;
   }
 
   /** How many revisions the slowest watcher has before it. For a scrape. */
