@@ -93,7 +93,7 @@ export class Store implements StoreApi {
   #state: 'new' | 'running' | 'lost' | 'stopped' = 'new';
 
   constructor(options: StoreOptions) {
-    const { log, clock, logger = silentLogger, random } = options;
+    const { log, clock, logger = silentLogger, random, cacheBytes = STORE_LIMITS.cacheBytes, cacheSlabBytes } = options;
     const limits = { ...STORE_LIMITS, ...options.limits };
     const horizon = (): Revision => this.#compactor.horizon;
     const shared = isShared(log) ? log : undefined;
@@ -103,7 +103,6 @@ export class Store implements StoreApi {
     this.#log = log;
     const pins = options.pinnedPrefixes ?? [];
     const pinned = pins.length === 0 ? undefined : new PinnedValues(pins, this.stats.pinned);
-    const { cacheBytes = STORE_LIMITS.cacheBytes, cacheSlabBytes } = options;
     this.#cache = new ValueCache(cacheBytes, cacheSlabBytes, this.stats.cache, pinned);
     this.#values = new ValueReader(log, limits, this.stats.valueReads);
     this.#lessor = newLeaseService(shared, options, this.stats.leases, {

@@ -353,7 +353,7 @@ function optionsOf(
 }
 
 function flagOf(word: string): [string, string] {
-  const match = /^--([a-z-]+)=(.*)$/.exec(word);
+  const match = /^--([a-z-]+)(?:=(.*))?$/.exec(word);
   if (match === null) throw new Error(`no flag: ${word}`);
   return [match[1] ?? '', match[2] ?? ''];
 }
