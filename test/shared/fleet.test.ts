@@ -136,6 +136,7 @@ async function runWith(stage: Stage, happen: (stage: Stage) => Promise<void>): P
   expect(load.answered, 'all go on after it').toBeGreaterThanOrEqual(before + 50);
   load.stop();
   await running;
+  await fleet.quiet();
   const logs = await Promise.all(fleet.endpoints.map((_, i) => fleet.events(i)));
   const [log] = logs;
   if (log === undefined) throw new Error('no replicas');

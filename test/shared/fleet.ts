@@ -63,6 +63,17 @@ export class Fleet {
     }
   }
 
+  /** Waits until nothing is written any more: a replica that stood still does late what its clients gave up long ago. */
+  async quiet(): Promise<void> {
+    let before = '';
+    for (let same = 0; same < QUIET_LOOKS; ) {
+      await pause(100);
+      const now = (await Promise.all(this.endpoints.map(revisionOf))).join();
+      same = now === before ? same + 1 : 0;
+      before = now;
+    }
+  }
+
   /** All events of the store since its beginning, as one replica tells them. */
   async events(i: number): Promise<Event[]> {
     const client = new EtcdClient(this.endpoints[i] ?? '', { timeoutMs: 60_000 });
@@ -93,5 +104,17 @@ export class Fleet {
 
   async stop(): Promise<void> {
     await Promise.all(this.#replicas.map((replica) => replica?.kill()));
+  }
+}
+
+/** Looks in a row, a tenth of a second apart, that must show the same. */
+const QUIET_LOOKS = 10;
+
+async function revisionOf(endpoint: string): Promise<string> {
+  const client = new EtcdClient(endpoint, { timeoutMs: 60_000 });
+  try {
+    return String((await client.call('KV/Range', { key: Buffer.from(PREFIX) })).header?.revision);
+  } finally {
+    client.close();
   }
 }
