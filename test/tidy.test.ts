@@ -27,7 +27,7 @@ const ROOMS: Readonly<
   resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
   server: {
     rooms: ['admin', 'peers', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'],
-    npm: ['pino', '@peculiar/x509'],
+    npm: ['pino', '@peculiar/x509', 'bcryptjs'],
     node: 'any',
   },
   migrate: {
@@ -43,6 +43,7 @@ const ROOMS: Readonly<
 /** Package → the folders that may import it. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['src/log/sqlite/', 'src/migrate/kine/'],
+  bcryptjs: ['src/server/passwords/'],
   pg: ['src/log/postgres/', 'src/migrate/kine/'],
   mysql2: ['src/log/mysql/', 'src/migrate/kine/'],
   cockatiel: ['src/log/shared/'],

@@ -39,6 +39,27 @@ const texts = {
   invalidDowngradeTargetVersion: [Status.invalidArgument, 'etcdserver: invalid downgrade target version'],
   noInflightDowngrade: [Status.failedPrecondition, 'etcdserver: no inflight downgrade job'],
   unknownMethod: [Status.unknown, 'etcdserver: unknown method'],
+  rootUserNotExist: [Status.failedPrecondition, 'etcdserver: root user does not exist'],
+  rootRoleNotExist: [Status.failedPrecondition, 'etcdserver: root user does not have root role'],
+  userAlreadyExist: [Status.failedPrecondition, 'etcdserver: user name already exists'],
+  userEmpty: [Status.invalidArgument, 'etcdserver: user name is empty'],
+  userNotFound: [Status.failedPrecondition, 'etcdserver: user name not found'],
+  roleAlreadyExist: [Status.failedPrecondition, 'etcdserver: role name already exists'],
+  roleNotFound: [Status.failedPrecondition, 'etcdserver: role name not found'],
+  roleEmpty: [Status.invalidArgument, 'etcdserver: role name is empty'],
+  authFailed: [Status.invalidArgument, 'etcdserver: authentication failed, invalid user ID or password'],
+  // etcd has no status of its own for this one.
+  noPasswordUser: [Status.unknown, 'auth: authentication failed, password was given for no password user'],
+  permissionNotGiven: [Status.invalidArgument, 'etcdserver: permission not given'],
+  permissionDenied: [Status.permissionDenied, 'etcdserver: permission denied'],
+  roleNotGranted: [Status.failedPrecondition, 'etcdserver: role is not granted to the user'],
+  permissionNotGranted: [Status.failedPrecondition, 'etcdserver: permission is not granted to the role'],
+  authNotEnabled: [Status.failedPrecondition, 'etcdserver: authentication is not enabled'],
+  invalidAuthToken: [Status.unauthenticated, 'etcdserver: invalid auth token'],
+  invalidAuthMgmt: [Status.invalidArgument, 'etcdserver: invalid auth management'],
+  authOldRevision: [Status.invalidArgument, 'etcdserver: revision of auth store is old'],
+  // Go's bcrypt.
+  passwordTooLong: [Status.unknown, 'bcrypt: password length exceeds 72 bytes'],
   rangeStreamSortOrder: [Status.unimplemented, 'RangeStream does not support custom sort orders'],
   rangeStreamRevisionFilters: [Status.unimplemented, 'RangeStream does not support revision filters'],
 } as const satisfies Record<string, readonly [StatusCode, string]>;
@@ -65,6 +86,7 @@ const storeRefusals: Readonly<Record<StoreErrorCode, RefusalName | StatusCode>> 
   'lease-not-found': 'leaseNotFound',
   'lease-exists': 'leaseExists',
   'lease-ttl-too-large': 'leaseTtlTooLarge',
+  forbidden: 'permissionDenied',
   'no-space': 'noSpace',
   'too-many-requests': 'tooManyRequests',
   'txn-too-large': 'requestTooLarge',
@@ -84,6 +106,7 @@ const storeRefusals: Readonly<Record<StoreErrorCode, RefusalName | StatusCode>> 
 export function toStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof StoreError) {
+    if (error.cause instanceof StatusError) return error.cause;
     const found = storeRefusals[error.code];
     if (typeof found === 'string') return refusal(found, { cause: error });
     return new StatusError(found, `kedge: ${error.message}`, { cause: error });

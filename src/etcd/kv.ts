@@ -2,6 +2,7 @@ import { Reader, Writer } from '../base/protobuf.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { DeleteResult, PutResult, RangeResult, TxnResult } from '../mvcc/requests.ts';
 import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
+import type { Access } from './auth/access.ts';
 import { toStatusError, translated } from './errors.ts';
 import type { HeaderCodec } from './header.ts';
 import { readCompactionRequest } from './messages/compaction.ts';
@@ -21,6 +22,8 @@ export interface KvServiceOptions {
   readonly maxRequestBytes: number;
   /** Compares, and operations of each branch, of one transaction. */
   readonly maxTxnOps: number;
+  /** Who may do what; undefined: everybody everything. */
+  readonly access?: Access;
 }
 
 /**
@@ -71,20 +74,29 @@ class KvHandlers {
   private readonly header: HeaderCodec;
   private readonly maxRequestBytes: number;
   private readonly maxTxnOps: number;
+  private readonly access: Access | undefined;
 
-  constructor({ store, header, maxRequestBytes, maxTxnOps }: KvServiceOptions) {
+  constructor({ store, header, maxRequestBytes, maxTxnOps, access }: KvServiceOptions) {
     this.store = store;
     this.header = header;
     this.maxRequestBytes = maxRequestBytes;
     this.maxTxnOps = maxTxnOps;
+    this.access = access;
   }
 
   range(bytes: Uint8Array, call: UnaryCall): Uint8Array | undefined {
     const request = readRangeRequest(this.reader.reset(bytes));
     checkRange(request);
+    const { access } = this;
+    if (access?.enabled === true) access.range(call, request.key, request.end);
     const result = this.store.range(request);
     if (!(result instanceof Promise)) return this.rangeResponse(result);
-    result.then((later) => call.answer(this.rangeResponse(later)), failing(call));
+    const answer = (later: RangeResult): void => {
+      // Meanwhile this replica may have heard that it is forbidden.
+      if (access?.enabled === true) access.range(call, request.key, request.end);
+      call.answer(this.rangeResponse(later));
+    };
+    result.then(answer).catch(failing(call));
     return undefined;
   }
 
@@ -92,21 +104,24 @@ class KvHandlers {
     const request = readPutRequest(this.reader.reset(this.keep(bytes)));
     checkPut(request);
     checkSize(bytes.length, this.maxRequestBytes);
-    this.store.put(request).then((result) => call.answer(this.putResponse(result)), failing(call));
+    const permitted = this.access?.enabled === true ? this.access.put(call, request) : request;
+    this.store.put(permitted).then((result) => call.answer(this.putResponse(result)), failing(call));
   }
 
   deleteRange(bytes: Uint8Array, call: UnaryCall): undefined {
     const request = readDeleteRequest(this.reader.reset(bytes));
     checkDelete(request);
     checkSize(bytes.length, this.maxRequestBytes);
-    this.store.deleteRange(request).then((result) => call.answer(this.deleteResponse(result)), failing(call));
+    const permitted = this.access?.enabled === true ? this.access.deleteRange(call, request) : request;
+    this.store.deleteRange(permitted).then((result) => call.answer(this.deleteResponse(result)), failing(call));
   }
 
   txn(bytes: Uint8Array, call: UnaryCall): Uint8Array | undefined {
     const request = readTxnRequest(this.reader.reset(this.keep(bytes)));
     checkTxn(request, this.maxTxnOps);
     if (!isReadOnly(request)) checkSize(bytes.length, this.maxRequestBytes);
-    const result = this.store.txn(request);
+    const permitted = this.access?.enabled === true ? this.access.txn(call, request) : request;
+    const result = this.store.txn(permitted);
     if (!(result instanceof Promise)) return this.txnResponse(result);
     result.then((later) => call.answer(this.txnResponse(later)), failing(call));
     return undefined;

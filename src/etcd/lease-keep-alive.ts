@@ -1,6 +1,7 @@
 import { ProtobufError, Writer } from '../base/protobuf.ts';
 import type { LeaseId, Revision } from '../mvcc/types.ts';
 import type { StreamCall, StreamHandler } from '../wire/grpc.ts';
+import type { Access } from './auth/access.ts';
 import { toStatusError, undecodableInStream } from './errors.ts';
 import type { HeaderCodec } from './header.ts';
 import type { LeaseStore } from './lease.ts';
@@ -19,23 +20,32 @@ export class LeaseKeepAliveStream implements StreamHandler {
   readonly #store: LeaseStore;
   readonly #header: HeaderCodec;
   readonly #open: OpenStreams | undefined;
+  readonly #access: Access | undefined;
   #room: Promise<void> | undefined;
   #roomForMore: (() => void) | undefined;
   /** A lease is being waited for. */
   #waiting = false;
   #halfClosed = false;
 
-  constructor(call: StreamCall, store: LeaseStore, header: HeaderCodec, open: OpenStreams | undefined) {
+  constructor(
+    call: StreamCall,
+    store: LeaseStore,
+    header: HeaderCodec,
+    open: OpenStreams | undefined,
+    access: Access | undefined,
+  ) {
     this.#call = call;
     this.#store = store;
     this.#header = header;
     this.#open = open;
+    this.#access = access;
     open?.add(call);
   }
 
   onMessage(message: Uint8Array): void | Promise<void> {
     try {
       const id = decodeLeaseId(message);
+      if (this.#access?.enabled === true) this.#access.leaseKeepAlive(this.#call, id);
       // Before the renewal: an answer must not seem newer than the lease's end.
       const { revision } = this.#store;
       const ttl = this.#store.leaseKeepAlive(id);

@@ -16,7 +16,7 @@ const FIRST_CHUNK_KEYS = 10;
  * Merged, the chunks are what Range answers; header, more and count stand in the last one only.
  * Source: rangeStream in etcd's server/etcdserver/v3_server.go.
  */
-export function rangeStreamMethod({ store, header, maxRequestBytes }: KvServiceOptions): StreamMethod {
+export function rangeStreamMethod({ store, header, maxRequestBytes, access }: KvServiceOptions): StreamMethod {
   return serverStream(
     (reader) => {
       const request = readRangeRequest(reader);
@@ -24,9 +24,14 @@ export function rangeStreamMethod({ store, header, maxRequestBytes }: KvServiceO
       return request;
     },
     async (request, sink) => {
+      const check = (): void => {
+        if (access?.enabled === true) access.range(sink.call, request.key, request.end);
+      };
+      check();
       const writer = new Writer();
       if (request.countOnly) {
         const { revision, count } = await store.range(request);
+        check();
         writeLast(writer, header, revision, { kvs: [], more: false, count });
         await sink.send(writer.view());
         return;
@@ -39,6 +44,7 @@ export function rangeStreamMethod({ store, header, maxRequestBytes }: KvServiceO
       for (;;) {
         const chunk = store.range(part(request, key, revision, Math.min(chunkKeys, wantedKeys)));
         const result = chunk instanceof Promise ? await chunk : chunk;
+        check();
         if (first === undefined) {
           first = { revision: result.revision, count: result.count };
           if (revision === 0) revision = result.revision;

@@ -6,11 +6,11 @@ import type { MessageType } from './messages/schema.ts';
 export function tableMethod<Request, Response>(
   requestType: MessageType<Request>,
   responseType: MessageType<Response>,
-  answer: (request: Request) => Partial<Response> | Promise<Partial<Response>>,
+  answer: (request: Request, call: UnaryCall) => Partial<Response> | Promise<Partial<Response>>,
 ): UnaryMethod {
   const run = async (bytes: Uint8Array, call: UnaryCall): Promise<void> => {
     try {
-      call.answer(responseType.encode(await answer(requestType.decode(bytes))));
+      call.answer(responseType.encode(await answer(requestType.decode(bytes), call)));
     } catch (error) {
       call.fail(translated(error));
     }

@@ -5,6 +5,8 @@ import type { StoreApi } from '../mvcc/api.ts';
 import { type Key, ONE_KEY, type Revision, TO_THE_LAST_KEY } from '../mvcc/types.ts';
 import type { EventBatch, Watcher, WatchSink } from '../mvcc/watch.ts';
 import { Status, StatusError, type StreamCall, type StreamHandler } from '../wire/grpc.ts';
+import type { Access } from './auth/access.ts';
+import { WatchPermits } from './auth/watch-permits.ts';
 import { refusalText, undecodableInStream } from './errors.ts';
 import { decodeWatchRequest, type WatchCreateMessage } from './messages/watch.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -39,10 +41,13 @@ export class WatchStream implements StreamHandler, WatchSink {
   #progressAsked = false;
   #progressTimer: Timer | undefined;
   #closed = false;
+  readonly #permits: WatchPermits | undefined;
 
   constructor(call: StreamCall, options: WatchStreamOptions) {
     this.#call = call;
     this.#options = options;
+    const { access } = options;
+    this.#permits = access && new WatchPermits(access, call, () => this.#endForbidden());
     options.open?.add(call);
     if (options.streams !== undefined) options.streams.value += 1;
   }
@@ -77,6 +82,7 @@ export class WatchStream implements StreamHandler, WatchSink {
 
   onClose(): void {
     this.#closed = true;
+    this.#permits?.end();
     this.#progressTimer?.cancel();
     for (const watcher of this.#byWatcher.keys()) watcher.cancel();
     this.#byWatcher.clear();
@@ -142,6 +148,8 @@ export class WatchStream implements StreamHandler, WatchSink {
 
   #refusalOf({ startRevision, end, watchId }: WatchCreateMessage, key: Key): string | undefined {
     if (startRevision < 0) return refusalText('compacted');
+    const forbidden = this.#permits?.refusalOfNew(key, end);
+    if (forbidden !== undefined) return forbidden;
     if (end !== ONE_KEY && end !== TO_THE_LAST_KEY && key >= end) return 'mvcc: watcher range is empty';
     if (watchId !== 0n && this.#isTaken(watchId)) return 'mvcc: duplicate watch ID provided on the WatchStream';
     if (this.#byId.size >= this.#options.watchesMax) return refusalText('tooManyRequests');
@@ -169,6 +177,20 @@ export class WatchStream implements StreamHandler, WatchSink {
     }
     this.#sent(this.#options.writer.control(this.#call, this.#options.store.revision, id, { canceled: true }));
     // It may have been the one that progress waited for.
+    if (this.#progressAsked) this.#askProgress();
+  }
+
+  /** Auth has changed: what may not be watched any more ends. */
+  #endForbidden(): void {
+    for (const watch of [...this.#byId.values()]) {
+      const { key, end } = watch.watcher.request;
+      const cancelReason = this.#permits?.refusalOfOld(key, end);
+      if (cancelReason === undefined) continue;
+      watch.watcher.cancel();
+      this.#forget(watch);
+      const { writer, store } = this.#options;
+      this.#sent(writer.control(this.#call, store.revision, watch.id, { canceled: true, cancelReason }));
+    }
     if (this.#progressAsked) this.#askProgress();
   }
 
@@ -249,4 +271,6 @@ export interface WatchStreamOptions {
   readonly watchesMax: number;
   readonly streams: Gauge | undefined;
   readonly open: OpenStreams | undefined;
+  /** undefined: whoever comes may watch all. */
+  readonly access: Access | undefined;
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Gauge } from '../base/metrics.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { Method } from '../wire/grpc.ts';
+import type { Access } from './auth/access.ts';
 import type { HeaderCodec } from './header.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { WatchResponseWriter } from './watch-response-writer.ts';
@@ -22,6 +23,7 @@ export interface WatchServiceOptions {
   /** Counts open streams (WatchHubStats.streams). */
   readonly streams?: Gauge;
   readonly open?: OpenStreams;
+  readonly access?: Access;
 }
 
 /** etcd takes no shorter one. */
@@ -45,6 +47,7 @@ export function watchService(options: WatchServiceOptions): readonly (readonly [
             watchesMax: options.watchesPerStreamMax ?? 65_536,
             streams: options.streams,
             open: options.open,
+            access: options.access,
           }),
       },
     ],

@@ -69,6 +69,7 @@ export function decide(draft: Draft, request: WriteRequest, context: DecideConte
 }
 
 function decideOne(draft: Draft, request: WriteRequest, context: DecideContext): WriteResult {
+  if ('permit' in request) request.permit?.();
   switch (request.kind) {
     case 'put':
       checkPut(draft, request);

@@ -23,7 +23,7 @@ import type {
 } from './requests.ts';
 import type { Store } from './store.ts';
 import { StoreStats } from './store-stats.ts';
-import type { AlarmKind, LeaseId, Revision } from './types.ts';
+import type { AlarmKind, Key, LeaseId, Revision } from './types.ts';
 import type { Watcher, WatchRequest, WatchSink } from './watch.ts';
 
 /**
@@ -143,6 +143,11 @@ export class ReloadingStore implements StoreApi {
 
   writeRecords(request: RecordsRequest): Promise<boolean> {
     return this.#store.writeRecords(request);
+  }
+
+  /** As Store.leaseKeys. */
+  leaseKeys(id: LeaseId): readonly Key[] {
+    return this.#store.leaseKeys(id);
   }
 
   /** As Store.check. */

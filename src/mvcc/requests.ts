@@ -26,7 +26,15 @@ export interface RangeRequest {
   readonly serializable: boolean;
 }
 
-export interface PutRequest {
+/**
+ * A write that is decided only if its caller may still do it: with a shared log the records that say so may have come
+ * after it was asked for. `permit` throws StoreError `forbidden`, whose cause is what the caller is told.
+ */
+export interface Permitted {
+  readonly permit?: () => void;
+}
+
+export interface PutRequest extends Permitted {
   readonly kind: 'put';
   readonly key: Key;
   /** Stays as it is until the answer is there: who reads requests into a buffer that is used again copies first. */
@@ -37,14 +45,14 @@ export interface PutRequest {
   readonly ignoreLease: boolean;
 }
 
-export interface DeleteRequest {
+export interface DeleteRequest extends Permitted {
   readonly kind: 'delete';
   readonly key: Key;
   readonly end: Key;
   readonly prevKv: boolean;
 }
 
-export interface TxnRequest {
+export interface TxnRequest extends Permitted {
   readonly kind: 'txn';
   readonly compare: readonly Compare[];
   readonly success: readonly TxnOp[];
@@ -159,6 +167,7 @@ export interface StoreStatus {
  *  - `no-space`: the quota's alarm is raised.
  *  - `unavailable`, `ambiguous`, `corrupt`: see LogErrorCode; `detail` is for people.
  *  - `too-many-requests`: the Writer's queue is full.
+ *  - `forbidden`: see Permitted.
  *  - `stopped`: the store is stopping.
  */
 export type StoreErrorCode =
@@ -172,6 +181,7 @@ export type StoreErrorCode =
   | 'no-space'
   | 'too-many-requests'
   | 'txn-too-large'
+  | 'forbidden'
   | 'unavailable'
   | 'ambiguous'
   | 'corrupt'

@@ -41,7 +41,7 @@ import { replicaOf, STORE_LIMITS, type StoreOptions } from './store-options.ts';
 import { StoreStats } from './store-stats.ts';
 import { sweepDuty } from './sweep-duty.ts';
 import { Tail } from './tail.ts';
-import type { AlarmKind, LeaseId, Revision } from './types.ts';
+import type { AlarmKind, Key, LeaseId, Revision } from './types.ts';
 import { ValueCache } from './value-cache.ts';
 import { ValueLoader } from './value-loader.ts';
 import { ValueReader } from './value-reader.ts';
@@ -70,6 +70,7 @@ export class Store implements StoreApi {
   readonly stats: StoreStats;
   /** The records of other rooms, as they stand. */
   readonly records = new Records();
+  readonly leaseKeys = (id: LeaseId): readonly Key[] => this.#lessor.keys(id);
   readonly #options: StoreOptions;
   readonly #log: Log;
   readonly #index = new KeyIndex();

@@ -128,9 +128,6 @@ const WITH_VALUE: Readonly<Record<string, readonly string[]>> = {
     'distributed-tracing-sampling-rate',
     'experimental-distributed-tracing-sampling-rate',
     'feature-gates',
-    'bcrypt-cost',
-    'auth-token',
-    'auth-token-ttl',
   ],
 };
 

@@ -13,6 +13,7 @@ import {
 import { UsageError } from '../base/usage-error.ts';
 import { checkPeerOptions, PEER_OPTIONS } from '../peers/options.ts';
 import { RESOURCES_ROOT } from '../resources/resources-root.ts';
+import { AUTH_OPTIONS } from './auth-options.ts';
 import { parseRetention, type Retention } from './auto-compaction.ts';
 import { BACKUP_OPTIONS } from './backup-options.ts';
 import { LIMITS } from './limits.ts';
@@ -216,6 +217,7 @@ export const SERVE_OPTIONS = {
   }),
 
   ...PEER_OPTIONS,
+  ...AUTH_OPTIONS,
 
   logLevel: option(choice('debug', 'info', 'warn', 'error', 'panic', 'fatal'), {
     flag: 'log-level',

@@ -11,6 +11,8 @@ import { etcdStoreFamilies, kedgeStoreFamilies } from '../admin/store-families.t
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { Auth } from '../etcd/auth/auth.ts';
+import { rootOnly } from '../etcd/auth/page-guard.ts';
 import { guarded } from '../etcd/call-guard.ts';
 import { ClientLimits } from '../etcd/client-limits.ts';
 import { Gateway } from '../etcd/gateway/gateway.ts';
@@ -28,6 +30,7 @@ import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
 import { WireStats } from '../wire/stats.ts';
 import { AuditLog } from './audit-log.ts';
+import { tokensFor } from './auth-token.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { autoTls } from './auto-tls.ts';
 import { Backups } from './backups.ts';
@@ -40,6 +43,7 @@ import { formatListenUrl, isLoopback, type ListenUrl } from './listen-url.ts';
 import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
+import { ThreadPasswords } from './passwords/thread-passwords.ts';
 import { joinPeers, type PeerJoining } from './peer-joining.ts';
 import { answerPeersAboutResources, peerResourceSources } from './peer-resources.ts';
 import { SlowRequests } from './slow-requests.ts';
@@ -102,8 +106,10 @@ export class Server {
     const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls });
     if (joined !== undefined) this.#stops.push(() => joined.stop());
     await joined?.start();
+    const auth = this.#auth(store);
     const api = etcdServices({
       store,
+      auth,
       clock,
       random,
       health,
@@ -119,7 +125,7 @@ export class Server {
       clientUrls,
       ...(joined === undefined ? {} : { otherMembers: joined.otherMembers }),
     });
-    const services = await this.#guarded(api);
+    const services = await this.#guarded(api, auth);
     const stats = new WireStats(services);
     const checks = new StoreChecks({ store, clock, logger, intervalMs: options.checkInterval });
     checks.start();
@@ -137,7 +143,10 @@ export class Server {
       logger,
     });
     if (joined !== undefined) answerPeersAboutResources(joined.peers, own);
-    const pages = { resources: resourcesHandler(resources), check: checkPage(checks, store), ...joined?.pages };
+    const pages = rootOnly(
+      { resources: resourcesHandler(resources), check: checkPage(checks, store), ...joined?.pages },
+      auth.access,
+    );
     const { cors, hostWhitelist } = options;
     const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
     const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
@@ -156,6 +165,14 @@ export class Server {
     }
     const { revision, keys, totalBytes } = await store.status();
     return { listening: bound, store: shownStoreUrl(storeUrl), revision, keys, totalBytes };
+  }
+
+  #auth(store: ReloadingStore): Auth {
+    const { options, clock, logger } = this.#context;
+    const passwords = new ThreadPasswords(options.bcryptCost);
+    this.#stops.push(() => passwords.stop());
+    const tokens = tokensFor(options.authToken, options.authTokenTtl * 1000, clock);
+    return new Auth({ store, tokens, passwords, commonNames: options.clientCertAuth, clock, logger });
   }
 
   async #openStore(storeUrl: string, quotaBytes: number): Promise<OpenedStore> {
@@ -260,7 +277,7 @@ export class Server {
   }
 
   /** Limits and logs around the API, as far as they are asked for. */
-  async #guarded(api: ServiceTable): Promise<ServiceTable> {
+  async #guarded(api: ServiceTable, { access }: Auth): Promise<ServiceTable> {
     const { options, clock, logger } = this.#context;
     const { clientRequestsPerSecond, clientRequestsInFlight, auditLog, slowRequest } = options;
     const log = auditLog === '' ? undefined : await AuditLog.open(auditLog, clock, logger);
@@ -274,6 +291,7 @@ export class Server {
       clock,
       limits,
       audit: log && ((record) => log.write(record)),
+      userOf: (call) => access.userOf(call),
       slow: slowRequest > 0 ? new SlowRequests(slowRequest, clock, logger) : undefined,
     });
   }

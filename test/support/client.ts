@@ -64,6 +64,8 @@ export interface ClientLimits {
 /** A client of the whole etcd API over one connection, made of grpc-js and our own .proto file: nothing of kedge's is in it. */
 export class EtcdClient {
   readonly endpoint: string;
+  /** Sent with every call, as etcd's clients send what Authenticate gave them. */
+  token: string | undefined;
   private readonly grpc: GrpcClient;
   private readonly timeoutMs: number;
 
@@ -97,7 +99,7 @@ export class EtcdClient {
         (bytes: Buffer) => bytes,
         (bytes: Buffer) => bytes,
         request,
-        new Metadata(),
+        this.metadata(),
         { deadline: Date.now() + this.timeoutMs },
         (error, answer) => {
           if (error !== null) reject(rpcError(error));
@@ -111,7 +113,7 @@ export class EtcdClient {
   stream<M extends keyof StreamMethods>(name: M): Stream<StreamMethods[M][0], StreamMethods[M][1]> {
     const method = methodNamed(name);
     return new Stream(
-      this.grpc.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize),
+      this.grpc.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, this.metadata()),
       this.timeoutMs,
     );
   }
@@ -127,6 +129,12 @@ export class EtcdClient {
       if (message === undefined) return all;
       all.push(message);
     }
+  }
+
+  private metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.token !== undefined) metadata.set('token', this.token);
+    return metadata;
   }
 
   close(): void {

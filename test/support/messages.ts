@@ -224,6 +224,31 @@ export interface UnaryMethods {
     { readonly action?: string | number; readonly version?: string },
     HeaderOnly & { readonly version: string },
   ];
+  'Auth/AuthEnable': [Record<string, never>, HeaderOnly];
+  'Auth/AuthDisable': [Record<string, never>, HeaderOnly];
+  'Auth/Authenticate': [{ readonly name?: string; readonly password?: string }, HeaderOnly & { readonly token: string }];
+  'Auth/UserAdd': [
+    { readonly name?: string; readonly password?: string; readonly options?: { readonly no_password: boolean } },
+    HeaderOnly,
+  ];
+  'Auth/UserGet': [{ readonly name?: string }, HeaderOnly & { readonly roles: readonly string[] }];
+  'Auth/UserList': [Record<string, never>, HeaderOnly & { readonly users: readonly string[] }];
+  'Auth/UserDelete': [{ readonly name?: string }, HeaderOnly];
+  'Auth/UserChangePassword': [
+    { readonly name?: string; readonly password?: string; readonly hashedPassword?: string },
+    HeaderOnly,
+  ];
+  'Auth/UserGrantRole': [{ readonly user?: string; readonly role?: string }, HeaderOnly];
+  'Auth/UserRevokeRole': [{ readonly name?: string; readonly role?: string }, HeaderOnly];
+  'Auth/RoleAdd': [{ readonly name?: string }, HeaderOnly];
+  'Auth/RoleGet': [{ readonly role?: string }, HeaderOnly & { readonly perm: readonly PermissionInput[] }];
+  'Auth/RoleList': [Record<string, never>, HeaderOnly & { readonly roles: readonly string[] }];
+  'Auth/RoleDelete': [{ readonly role?: string }, HeaderOnly];
+  'Auth/RoleGrantPermission': [{ readonly name?: string; readonly perm?: PermissionInput }, HeaderOnly];
+  'Auth/RoleRevokePermission': [
+    { readonly role?: string; readonly key?: BytesInput; readonly range_end?: BytesInput },
+    HeaderOnly,
+  ];
   'Auth/AuthStatus': [Record<string, never>, HeaderOnly & { readonly enabled: boolean; readonly authRevision: string }];
   'Health/Check': [{ readonly service?: string }, { readonly status: string }];
   'Lock/Lock': [LockRequest, LockResponse];
@@ -274,4 +299,10 @@ export interface StreamMethods {
   'Election/Campaign': [CampaignRequest, CampaignResponse];
   'Election/Observe': [{ readonly name?: BytesInput }, LeaderResponse];
   'Health/Watch': [{ readonly service?: string }, { readonly status: string }];
+}
+
+export interface PermissionInput {
+  readonly permType?: 'READ' | 'WRITE' | 'READWRITE';
+  readonly key?: BytesInput;
+  readonly range_end?: BytesInput;
 }
