@@ -113,7 +113,12 @@ export class EtcdClient {
   stream<M extends keyof StreamMethods>(name: M): Stream<StreamMethods[M][0], StreamMethods[M][1]> {
     const method = methodNamed(name);
     return new Stream(
-      this.grpc.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, this.metadata()),
+      this.grpc.makeBidiStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        this.metadata(),
+      ),
       this.timeoutMs,
     );
   }

@@ -226,7 +226,10 @@ export interface UnaryMethods {
   ];
   'Auth/AuthEnable': [Record<string, never>, HeaderOnly];
   'Auth/AuthDisable': [Record<string, never>, HeaderOnly];
-  'Auth/Authenticate': [{ readonly name?: string; readonly password?: string }, HeaderOnly & { readonly token: string }];
+  'Auth/Authenticate': [
+    { readonly name?: string; readonly password?: string },
+    HeaderOnly & { readonly token: string },
+  ];
   'Auth/UserAdd': [
     { readonly name?: string; readonly password?: string; readonly options?: { readonly no_password: boolean } },
     HeaderOnly,
