@@ -63,6 +63,13 @@ export class AuthPair {
     return client;
   }
 
+  /** What a server gave a user when he last logged in: 0 is etcd, 1 kedge. */
+  tokenOf(side: number, user: string): string {
+    const token = this.#tokens[side]?.get(user);
+    if (token === undefined) throw new Error(`${user} has not logged in`);
+    return token;
+  }
+
   /** The same for both, one after the other. */
   async each<T>(as: string | undefined, ask: (client: EtcdClient) => Promise<T>): Promise<{ etcd: T; kedge: T }> {
     return { etcd: await ask(this.#client(0, as)), kedge: await ask(this.#client(1, as)) };

@@ -5,6 +5,7 @@ import * as changes from '../../src/etcd/auth/auth-changes.ts';
 import type { Passwords } from '../../src/etcd/auth/passwords.ts';
 import { SimpleTokens } from '../../src/etcd/auth/simple-tokens.ts';
 import { ReloadingStore } from '../../src/mvcc/reloading-store.ts';
+import type { PutRequest } from '../../src/mvcc/requests.ts';
 import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
 import { Store } from '../../src/mvcc/store.ts';
 import { ThreadPasswords } from '../../src/server/passwords/thread-passwords.ts';
@@ -15,6 +16,17 @@ const clock = new ManualClock();
 const passwords: Passwords & { stop(): Promise<void> } = new ThreadPasswords(4);
 const running: ReloadingStore[] = [];
 const anybody = (): void => {};
+const WRITE: PutRequest = {
+  ...{
+    kind: 'put',
+    key: 'w',
+    value: Buffer.from('1'),
+    lease: 0n,
+    prevKv: false,
+    ignoreValue: false,
+    ignoreLease: false,
+  },
+};
 
 afterEach(async () => {
   for (const store of running.splice(0)) await store.stop();
@@ -75,7 +87,7 @@ describe('auth of two replicas', { timeout: 120_000 }, () => {
     expect(a.auth.access.enabled).toBe(true);
 
     const token = await a.auth.authenticator.authenticate('user1', 'secret', '10.0.0.1:1');
-    const call = { metadata: new Map([['token', token]]) };
+    const call = { metadata: new Map([['token', token]]), commonName: undefined };
     a.auth.access.range(call, 'k', '');
     expect(() => a.auth.access.range(call, 'l', '')).toThrow('permission denied');
     // Simple tokens are one server's; a common name is everywhere.
@@ -85,7 +97,15 @@ describe('auth of two replicas', { timeout: 120_000 }, () => {
     const gateway = { metadata: new Map([['grpcgateway-accept', '*/*']]), commonName: 'user1' };
     expect(() => b.auth.access.range(gateway, 'k', '')).toThrow('user name is empty');
 
-    // What the other takes away ends here.
+    // What the other takes away ends here, for a write that was let in already too.
+    const perm = { type: 2, key: 'w', end: '' };
+    await a.auth.writer.change(anybody, changes.grantPermission('apps', perm));
+    const letIn = a.auth.access.put(call, WRITE);
+    await a.store.put(letIn);
+    await b.auth.writer.change(anybody, changes.grantPermission('apps', { ...perm, type: 0 }));
+    await caughtUp(a);
+    await expect(a.store.put(letIn)).rejects.toMatchObject({ code: 'forbidden', cause: { code: 7 } });
+    expect(a.store.revision).toBe(2);
     await b.auth.writer.change(anybody, changes.revokePermission('apps', 'k', ''));
     await caughtUp(a);
     expect(() => a.auth.access.range(call, 'k', '')).toThrow('permission denied');
@@ -106,7 +126,7 @@ describe('auth of two replicas', { timeout: 120_000 }, () => {
     await auth.writer.change(anybody, changes.grantRole('root', 'root'));
     await auth.writer.change(anybody, changes.enable);
     const token = await auth.authenticator.authenticate('root', 'secret', 'p:1');
-    const call = { metadata: new Map([['authorization', `Bearer ${token}`]]) };
+    const call = { metadata: new Map([['authorization', `Bearer ${token}`]]), commonName: undefined };
     for (let i = 0; i < 3; i += 1) {
       clock.nowMs += 900;
       auth.access.admin(call);
