@@ -309,8 +309,7 @@ export class Store implements StoreApi {
     return {
       revision: this.#tail.head,
       compactRevision: this.#compactor.horizon,
-      totalBytes: size.totalBytes,
-      inUseBytes: size.inUseBytes,
+      ...size,
       alarms: this.#alarms.list(),
       keys: this.#index.liveKeys,
     };

@@ -15,7 +15,7 @@ export const AUTH_OPTIONS = {
     flag: 'auth-token',
     default: 'simple',
     group: AUTH,
-    help: 'tokens after a login: simple, or jwt,sign-method=RS256,pub-key=<file>,priv-key=<file>,ttl=5m for several replicas',
+    help: 'tokens after a login: simple, or jwt,sign-method=RS256,pub-key=pub.pem,priv-key=key.pem,ttl=5m for several replicas',
   }),
   authTokenTtl: option(integer(1, TOKEN_TTL_SECONDS_MAX), {
     flag: 'auth-token-ttl',

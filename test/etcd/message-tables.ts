@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import fc from 'fast-check';
+import * as auth from '../../src/etcd/messages/auth-table.ts';
 import * as cluster from '../../src/etcd/messages/cluster-table.ts';
 import * as election from '../../src/etcd/messages/election-table.ts';
 import * as health from '../../src/etcd/messages/health-table.ts';
@@ -16,7 +17,7 @@ type AnyMessage = MessageType<object>;
 
 /** Every message that has a table, by its name without package. */
 export const tables: ReadonlyMap<string, AnyMessage> = new Map(
-  [kv, watch, lease, cluster, maintenance, health, lock, election]
+  [kv, watch, lease, cluster, maintenance, auth, health, lock, election]
     .flatMap((module): unknown[] => Object.values(module))
     .filter((value): value is AnyMessage => typeof value === 'object' && value !== null && 'fields' in value)
     .map((table) => [shortName(table.name), table]),
