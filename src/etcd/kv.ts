@@ -1,6 +1,6 @@
 import { Reader, Writer } from '../base/protobuf.ts';
 import type { StoreApi } from '../mvcc/api.ts';
-import type { DeleteResult, PutResult, RangeResult, TxnResult } from '../mvcc/requests.ts';
+import type { DeleteResult, PutResult, RangeRequest, RangeResult, TxnResult } from '../mvcc/requests.ts';
 import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
 import type { Access } from './auth/access.ts';
 import { toStatusError, translated } from './errors.ts';
@@ -91,13 +91,21 @@ class KvHandlers {
     if (access?.enabled === true) access.range(call, request.key, request.end);
     const result = this.store.range(request);
     if (!(result instanceof Promise)) return this.rangeResponse(result);
-    const answer = (later: RangeResult): void => {
-      // Meanwhile this replica may have heard that it is forbidden.
-      if (access?.enabled === true) access.range(call, request.key, request.end);
-      call.answer(this.rangeResponse(later));
-    };
-    result.then(answer).catch(failing(call));
+    result.then((later) => {
+      if (access?.enabled !== true || this.mayStillRead(call, request)) call.answer(this.rangeResponse(later));
+    }, failing(call));
     return undefined;
+  }
+
+  /** While it was read this replica may have heard that it is forbidden: then the call fails. */
+  private mayStillRead(call: UnaryCall, { key, end }: RangeRequest): boolean {
+    try {
+      this.access?.range(call, key, end);
+      return true;
+    } catch (error) {
+      call.fail(translated(error));
+      return false;
+    }
   }
 
   put(bytes: Uint8Array, call: UnaryCall): undefined {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ThreadPasswords } from '../../src/server/passwords/thread-passwords.ts';
 import { mustHave } from '../support/etcd.ts';
 import { AuthPair, type AuthStep, mended } from './auth-pair.ts';
 
@@ -239,6 +240,18 @@ describe.runIf(mustHave('3.5'))('auth as etcd has it', { timeout: 240_000 }, () 
         expect(told.kedge).toEqual(told.etcd);
       }
     }
+  });
+
+  it('a hash of ours is one of etcd’s', async () => {
+    const passwords = new ThreadPasswords(5);
+    const hashedPassword = Buffer.from(await passwords.hash('m0ved')).toString('base64');
+    await passwords.stop();
+    await same([
+      ['Auth/UserChangePassword', { name: 'Ünïcode', hashedPassword }, 'root'],
+      login('Ünïcode', 'ü'),
+      login('Ünïcode', 'm0ved'),
+      ['KV/Range', { key: b('x') }, 'Ünïcode'],
+    ]);
   });
 
   it('off again: nobody is asked, and old tokens do not matter', () =>

@@ -140,6 +140,9 @@ describe('auth of two replicas', { timeout: 120_000 }, () => {
     expect(Buffer.from(hash).toString()).toMatch(/^\$2a\$04\$.{53}$/);
     expect(await passwords.matches('päss', hash)).toBe(true);
     expect(await passwords.matches('pass', hash)).toBe(false);
+    // One that Go's library made.
+    const gos = Buffer.from('$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga');
+    expect(await passwords.matches('allmine', gos)).toBe(true);
     expect(await passwords.matches('', new Uint8Array(0))).toBe(false);
     expect(await passwords.matches('', Buffer.from('no hash'))).toBe(false);
     const many = Array.from({ length: 200 }, () => passwords.matches('päss', hash).then(String, String));

@@ -1,4 +1,5 @@
 import type { RecordChange, StoredRecord } from '../../mvcc/types.ts';
+import { Status, StatusError } from '../../wire/grpc.ts';
 import { refusal } from '../errors.ts';
 import {
   type KeyPermission,
@@ -51,6 +52,7 @@ export const disable: Decision = (facts) => (facts.enabled ? { records: [], enab
 export function addUser(name: string, password: Uint8Array, noPassword: boolean): Decision {
   return (facts) => {
     if (name === '') throw refusal('userEmpty');
+    checkNameLength(name);
     if (facts.user(name) !== undefined) throw refusal('userAlreadyExist');
     return writing(userRecord({ name, password, roles: [], noPassword }));
   };
@@ -95,6 +97,7 @@ export function revokeRole(name: string, role: string): Decision {
 export function addRole(name: string): Decision {
   return (facts) => {
     if (name === '') throw refusal('roleEmpty');
+    checkNameLength(name);
     if (facts.role(name) !== undefined) throw refusal('roleAlreadyExist');
     return writing(roleRecord({ name, permissions: [] }));
   };
@@ -135,6 +138,14 @@ export function revokePermission(name: string, key: string, end: string): Decisi
     return writing(roleRecord({ name, permissions: left }));
   };
 }
+
+/** It is part of a record's name, which databases index. etcd has no limit. */
+function checkNameLength(name: string): void {
+  if (Buffer.byteLength(name) <= NAME_BYTES_MAX) return;
+  throw new StatusError(Status.invalidArgument, `kedge: a user's or role's name has at most ${NAME_BYTES_MAX} bytes`);
+}
+
+const NAME_BYTES_MAX = 1024;
 
 function mustBeUser(facts: AuthFacts, name: string): User {
   const user = facts.user(name);
