@@ -27,6 +27,8 @@ export class Etcdctl {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
         resolve({ code, stdout, stderr });
       });
+      // It may have ended without reading.
+      child.stdin?.on('error', () => undefined);
       child.stdin?.end(input);
     });
   }
