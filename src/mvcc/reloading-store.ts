@@ -75,7 +75,9 @@ export class ReloadingStore implements StoreApi {
     store.records.listen((name) => this.#tellRecord(name));
     store.onHead((revision) => this.#tellHead(revision));
     if (before === undefined) return;
-    for (const { name } of store.records.list('')) this.#tellRecord(name);
+    // Those too that are gone.
+    const names = [...before.records.list(''), ...store.records.list('')].map(({ name }) => name);
+    for (const name of new Set(names)) this.#tellRecord(name);
     before.endWatches(store.revision);
     await before.stop();
   }

@@ -22,6 +22,12 @@ export class SharedMemoryStore extends MemoryStore {
     const { revision, notes } = this.cursor;
     this.rows = this.rows.filter((row) => row.revision <= revision);
     this.notes.length = notes;
+    this.records.clear();
+    for (const { change } of this.notes) {
+      if (change.kind !== 'record') continue;
+      if (change.value === undefined) this.records.delete(change.name);
+      else this.records.set(change.name, change.value);
+    }
   }
 }
 

@@ -119,6 +119,24 @@ describe('auth of two replicas', { timeout: 120_000 }, () => {
     expect(c.auth.access.enabled).toBe(true);
   });
 
+  it('when the database has lost what made it so, auth is off again', async () => {
+    const database = new SharedMemoryStore(() => clock.nowMs);
+    const a = await replica(database);
+    await a.store.put(WRITE);
+    await a.auth.writer.change(anybody, changes.addUser('root', await passwords.hash('secret'), false));
+    await a.auth.writer.change(anybody, changes.grantRole('root', 'root'));
+    await a.auth.writer.change(anybody, changes.enable);
+    expect([a.auth.access.enabled, a.auth.view.users().length]).toEqual([true, 1]);
+    database.loseCommits(3);
+    const other = await replica(database);
+    await other.store.put(WRITE);
+    await expect(a.store.put(WRITE)).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.pass(1_000);
+    await caughtUp(a);
+    expect([a.auth.access.enabled, a.auth.view.users().length]).toEqual([false, 0]);
+    expect(a.auth.view.state).toEqual({ enabled: false, revision: 1 });
+  });
+
   it('tokens end when they are not used', async () => {
     const { auth } = await replica(new SharedMemoryStore(() => clock.nowMs));
     const hash = await passwords.hash('secret');

@@ -52,7 +52,10 @@ export class Authenticator {
   }
 
   #decoyHash(): Promise<Uint8Array> {
-    this.#decoy ??= this.#options.passwords.hash('');
+    this.#decoy ??= this.#options.passwords.hash('').catch((error: unknown) => {
+      this.#decoy = undefined;
+      throw error;
+    });
     return this.#decoy;
   }
 }
