@@ -39,11 +39,14 @@ export function authService(options: AuthServiceOptions): readonly (readonly [pa
   };
   const answered = (): Header => ({ header: header.value(options.revision()) });
   const change = async (call: AuthCall, decide: changes.Decision): Promise<Header> => {
+    // What another replica has changed counts, be it only for what is refused.
+    await confirm();
     await writer.change(() => mustBeAdmin(call), decide);
     return answered();
   };
   /** Hashing is dear: not for whoever may not. */
-  const hash = (call: AuthCall, password: string): Promise<Uint8Array> => {
+  const hash = async (call: AuthCall, password: string): Promise<Uint8Array> => {
+    await confirm();
     mustBeAdmin(call);
     if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) throw refusal('passwordTooLong');
     return passwords.hash(password);
