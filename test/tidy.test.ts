@@ -31,7 +31,7 @@ const ROOMS: Readonly<
     node: 'any',
   },
   migrate: {
-    rooms: ['log', 'mvcc', 'base'],
+    rooms: ['etcd', 'log', 'mvcc', 'base'],
     npm: ['@grpc/grpc-js', 'better-sqlite3', 'pg', 'mysql2'],
     node: 'any',
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
-import { etcdctlProgram, mustHave, startEtcd } from '../support/etcd.ts';
+import { etcdctlProgram, etcdProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePorts } from '../support/ports.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
@@ -160,6 +160,10 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       const ctl = (...args: string[]) => run(etcdctlProgram('3.5') ?? '', [`--endpoints=${etcd.endpoint}`, ...args]);
       await ctl('user', 'add', 'root:secret');
       await ctl('user', 'grant-role', 'root', 'root');
+      await ctl('role', 'add', 'reader');
+      await ctl('role', 'grant-permission', 'reader', 'read', 'a');
+      await ctl('user', 'add', 'anna:password');
+      await ctl('user', 'grant-role', 'anna', 'reader');
       await ctl('auth', 'enable');
       const args = ['migrate', '--from', `http://${etcd.endpoint}`, '--to', storeUrl(join(folder, 'auth'))];
       const refused = await kedge(args, 1);
@@ -168,8 +172,24 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
       expect(wrong).not.toContain('wrong:');
       expect(existsSync(join(folder, 'auth', 'kedge.db'))).toBe(false);
       const output = await kedge([...args, '--user=root:secret']);
-      expect(output).toContain('Authentication was enabled, with 1 users and 0 roles: these are not carried over');
+      expect(output).toContain('Authentication is on, with 2 users and 1 roles: carried over');
       expect(output).not.toContain('secret');
+      // The same users with the same passwords may do the same: here, and in an etcd that is made of it again.
+      const moved = await startKedge({ dataDir: join(folder, 'auth') });
+      await expectUsers(moved.endpoint);
+      await moved.stop();
+      const back = join(folder, 'auth-back.db');
+      await kedge(['snapshot', 'export', back, `--data-dir=${join(folder, 'auth')}`]);
+      const dataDir = join(folder, 'auth-etcd');
+      const cluster = [
+        '--initial-cluster=default=http://127.0.0.1:1',
+        '--initial-advertise-peer-urls=http://127.0.0.1:1',
+      ];
+      const restore = ['snapshot', 'restore', back, `--data-dir=${dataDir}`, '--name=default', ...cluster];
+      await run(etcdProgram('3.5')?.replace(/etcd$/, 'etcdutl') ?? '', restore);
+      const again = await startEtcd('3.5', { dataDir });
+      await expectUsers(again.endpoint);
+      await again.stop();
     } finally {
       client.close();
       await etcd.stop();
@@ -224,3 +244,13 @@ describe(`switching over from a running etcd, seed ${seed}`, () => {
     expect(await kedge(['migrate', ...to], 2)).toContain('--from is missing');
   });
 });
+
+/** anna may read one key and write none; without a name nobody may read. */
+async function expectUsers(endpoint: string): Promise<void> {
+  const ctl = (...args: string[]) => run(etcdctlProgram('3.5') ?? '', [`--endpoints=${endpoint}`, ...args]);
+  expect(await ctl('--user=anna:password', 'get', 'a', '--print-value-only')).toContain('b');
+  await expect(ctl('--user=anna:password', 'put', 'a', 'c')).rejects.toThrow(/permission denied/);
+  await expect(ctl('--user=anna:wrong', 'get', 'a')).rejects.toThrow(/authentication failed/);
+  await expect(ctl('get', 'a')).rejects.toThrow(/user name is empty/);
+  expect(await ctl('--user=root:secret', 'role', 'get', 'reader')).toContain('a');
+}

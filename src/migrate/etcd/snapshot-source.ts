@@ -15,7 +15,7 @@ import { BboltFile } from '../bbolt/file.ts';
 import { damaged } from '../bbolt/format.ts';
 import { Progress } from '../progress.ts';
 import { CHUNK_ROWS_MAX, Chunk, type RowHead, type Source, type SourceFacts, type Survey } from '../source.ts';
-import { authRemark } from './auth-buckets.ts';
+import { authRecords, authRemark } from './auth-buckets.ts';
 import { changeOf, type KeyValueMessage, readKeyValue } from './key-value-message.ts';
 import { parseCompactRevision, parseRevisionKey } from './revision-key.ts';
 
@@ -67,13 +67,14 @@ export class EtcdSnapshotSource implements Source {
       rows += 1;
       if (rows % CHUNK_ROWS_MAX === 0) await breathe();
     }
-    const remarks = authRemark(this.#opened());
+    const records = authRecords(this.#opened());
+    const remarks = authRemark(records);
     if (marks > 0)
       remarks.push(
         `${marks} rows without a key, as a restore with --bump-revision leaves them, count as a revision only.`,
       );
     for (const alarm of this.#alarms()) remarks.push(`etcd's alarm ${alarm} is not carried over.`);
-    return { head, leases: this.#leases(), records: [], remarks };
+    return { head, leases: this.#leases(), records, remarks };
   }
 
   async *changes(): AsyncIterable<readonly Change[]> {

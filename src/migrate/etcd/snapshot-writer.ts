@@ -7,6 +7,7 @@ import type { ImportSink, ImportState } from '../../mvcc/import-sink.ts';
 import { encodeChange, encodeTombstone } from '../../mvcc/key-value.ts';
 import type { Change, LeaseRecord, Revision } from '../../mvcc/types.ts';
 import { BboltWriter } from '../bbolt/writer.ts';
+import { authBuckets } from './auth-buckets.ts';
 import { revisionKey } from './revision-key.ts';
 
 /**
@@ -44,14 +45,17 @@ export class EtcdSnapshotWriter implements ImportSink {
     }
   }
 
-  async finish({ head, horizon, leases }: ImportState): Promise<void> {
+  async finish({ head, horizon, leases, records }: ImportState): Promise<void> {
     const writer = this.#begun();
     // etcd knows its revision by the newest row or the compaction, whichever is later: a revision whose row is of no
     // use to it is kept as etcd's own --bump-revision keeps one, as a row without a key.
     if (head > this.#newest && head > horizon) writer.put(revisionKey({ revision: head, sub: 0 }), NOTHING);
     writer.end();
-    for (const bucket of ['alarm', 'auth', 'authRoles', 'authUsers', 'cluster', 'members', 'members_removed']) {
+    const { auth, authRoles, authUsers } = authBuckets(records);
+    const buckets = { alarm: [], auth, authRoles, authUsers, cluster: [], members: [], members_removed: [] };
+    for (const [bucket, entries] of Object.entries(buckets)) {
       writer.begin(bucket);
+      for (const [key, value] of entries) writer.put(key, value);
       writer.end();
     }
     writer.begin('lease');
