@@ -5,6 +5,7 @@ import { UsageError } from '../base/usage-error.ts';
 import type { CheckResult } from '../mvcc/checker.ts';
 import type { KeyLine } from '../server/check-page.ts';
 import type { CheckState } from '../server/store-checks.ts';
+import { endpointUrl, KEDGE_HTTP_OPTIONS, KedgeHttp } from './kedge-http.ts';
 
 const GROUP = 'What is checked';
 
@@ -17,9 +18,9 @@ const OPTIONS = {
   }),
   json: option(flag, { flag: 'json', default: false, group: GROUP, help: 'the report as JSON' }),
   quiet: option(flag, { flag: 'quiet', default: false, group: GROUP, help: 'no progress' }),
+  ...KEDGE_HTTP_OPTIONS,
 };
 
-const ANSWER_MS_MAX = 30_000;
 const DIFFERENCES_MAX = 100;
 
 /** What the world lends to the command. */
@@ -63,19 +64,20 @@ interface Difference {
 }
 
 async function check({ options }: Invocation<typeof OPTIONS>, context: CheckContext): Promise<number> {
-  const endpoints = options.endpoints.map(baseOf);
+  const endpoints = options.endpoints.map((endpoint) => endpointUrl(endpoint, '--endpoints'));
   if (endpoints.length === 0) throw new UsageError('--endpoints: at least one URL is needed');
+  const http = new KedgeHttp(options);
   const progress = options.quiet ? () => {} : context.progress;
   const reports: ReplicaReport[] = [];
   let revision = 0;
   for (const endpoint of endpoints) {
-    const report = await checkOne(endpoint, revision, progress);
+    const report = await checkOne(http, endpoint, revision, progress);
     reports.push(report);
     revision ||= report.result?.revision ?? 0;
   }
   const results = reports.flatMap(({ result }) => (result === undefined ? [] : [result]));
   const same = new Set(results.map(({ hash }) => hash)).size <= 1;
-  const differences = same ? [] : await compare(reports, revision, progress);
+  const differences = same ? [] : await compare(http, reports, revision, progress);
   progress('');
   const isWell = same && reports.every(({ result }) => result !== undefined && result.findingsTotal === 0);
   if (options.json) context.print(JSON.stringify({ ok: isWell, revision, replicas: reports, differences }, null, 2));
@@ -83,12 +85,17 @@ async function check({ options }: Invocation<typeof OPTIONS>, context: CheckCont
   return isWell ? ExitCode.ok : ExitCode.failed;
 }
 
-async function checkOne(endpoint: string, revision: number, progress: (line: string) => void): Promise<ReplicaReport> {
-  let state = await ask<CheckState>(endpoint, 'POST', `/check?revision=${revision}`);
+async function checkOne(
+  http: KedgeHttp,
+  endpoint: string,
+  revision: number,
+  progress: (line: string) => void,
+): Promise<ReplicaReport> {
+  let state = await ask<CheckState>(http, endpoint, 'POST', `/check?revision=${revision}`);
   while (state.state === 'running') {
     const percent = Math.floor((100 * state.revision) / Math.max(1, state.until));
     progress(`${endpoint}  ${percent} %`);
-    state = await ask<CheckState>(endpoint, 'GET', '/check?wait');
+    state = await ask<CheckState>(http, endpoint, 'GET', '/check?wait');
   }
   if (state.state === 'done') return { endpoint, result: state.result, error: undefined };
   return { endpoint, result: undefined, error: state.state === 'failed' ? state.error : 'the check did not begin' };
@@ -96,12 +103,13 @@ async function checkOne(endpoint: string, revision: number, progress: (line: str
 
 /** Two walks over all keys at once: what differs in revision or content. */
 async function compare(
+  http: KedgeHttp,
   reports: readonly ReplicaReport[],
   revision: number,
   progress: (line: string) => void,
 ): Promise<Difference[]> {
   const endpoints = reports.filter(({ result }) => result !== undefined).map(({ endpoint }) => endpoint);
-  const walks = endpoints.map((endpoint) => walk(endpoint, revision));
+  const walks = endpoints.map((endpoint) => walk(http, endpoint, revision));
   const heads = await Promise.all(walks.map((each) => each.next()));
   const differences: Difference[] = [];
   for (let seen = 1; differences.length < DIFFERENCES_MAX; seen += 1) {
@@ -123,36 +131,23 @@ async function compare(
   return differences;
 }
 
-async function* walk(endpoint: string, revision: number): AsyncGenerator<KeyLine, undefined> {
+async function* walk(http: KedgeHttp, endpoint: string, revision: number): AsyncGenerator<KeyLine, undefined> {
   let after = '';
   for (;;) {
     const path = `/check/keys?revision=${revision}&after=${after}`;
-    const page = await ask<{ readonly keys: readonly KeyLine[]; readonly more: boolean }>(endpoint, 'GET', path);
+    const page = await ask<{ readonly keys: readonly KeyLine[]; readonly more: boolean }>(http, endpoint, 'GET', path);
     yield* page.keys;
     if (!page.more) return undefined;
     after = page.keys.at(-1)?.[0] ?? after;
   }
 }
 
-async function ask<T>(endpoint: string, method: 'GET' | 'POST', path: string): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(new URL(path, endpoint), { method, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
-  } catch (error) {
-    const { cause, message } = error as Error;
-    const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
-    throw new Failure(`no kedge answers at ${endpoint}: ${reason}; --endpoints names others`, { cause: error });
-  }
-  if (response.status === 404) throw new Failure(`${endpoint} is no kedge that can check itself (404)`);
-  const body = (await response.json()) as T & { readonly error?: string };
-  if (!response.ok) throw new Failure(`${endpoint}: ${body.error ?? response.statusText}`);
-  return body;
-}
-
-function baseOf(endpoint: string): string {
-  const url = endpoint.includes('://') ? endpoint : `http://${endpoint}`;
-  if (!URL.canParse(url)) throw new UsageError(`--endpoints: "${endpoint}" is not a URL such as http://127.0.0.1:2379`);
-  return url;
+async function ask<T>(http: KedgeHttp, endpoint: string, method: 'GET' | 'POST', path: string): Promise<T> {
+  const { status, body } = await http.ask(endpoint, method, path);
+  if (status === 404) throw new Failure(`${endpoint} is no kedge that can check itself (404)`);
+  const answer = JSON.parse(body) as T & { readonly error?: string };
+  if (status >= 300) throw new Failure(`${endpoint}: ${answer.error ?? `status ${status}`}`);
+  return answer;
 }
 
 function show(

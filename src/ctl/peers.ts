@@ -4,6 +4,7 @@ import { Failure } from '../base/failure.ts';
 import { flag, option, text } from '../base/options.ts';
 import type { PeersReport } from '../peers/report.ts';
 import { formatReport } from '../peers/report-table.ts';
+import { endpointUrl, KEDGE_HTTP_OPTIONS, KedgeHttp } from './kedge-http.ts';
 
 const OPTIONS = {
   endpoint: option(text('url'), {
@@ -18,9 +19,8 @@ const OPTIONS = {
     group: 'Asking',
     help: 'everything that is known, as JSON',
   }),
+  ...KEDGE_HTTP_OPTIONS,
 };
-
-const ANSWER_MS_MAX = 5000;
 
 /** `kedge peers`: asks a running kedge whom it sees. */
 export function peersCommand(print: (line: string) => void, clock: Clock): Command<typeof OPTIONS> {
@@ -41,24 +41,15 @@ async function showPeers(
   print: (line: string) => void,
   clock: Clock,
 ): Promise<number> {
-  const report = await ask(options.endpoint);
+  const report = await ask(new KedgeHttp(options), endpointUrl(options.endpoint, '--endpoint'));
   print(options.json ? JSON.stringify(report, null, 2) : formatReport(report, clock.wallMs()));
   return ExitCode.ok;
 }
 
-async function ask(endpoint: string): Promise<PeersReport> {
-  const base = endpoint.includes('://') ? endpoint : `http://${endpoint}`;
-  let response: Response;
-  try {
-    response = await fetch(new URL('/peers', base), { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
-  } catch (error) {
-    const { cause, message } = error as Error;
-    const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
-    throw new Failure(`no kedge answers at ${base}: ${reason}; --endpoint names another`, { cause: error });
-  }
-  if (response.status === 404) {
-    throw new Failure(`${base} has no peers: it runs without --peer-listen, --peer-dns and --peer`);
-  }
-  if (!response.ok) throw new Failure(`${base} answers ${response.status}: ${(await response.text()).trim()}`);
-  return (await response.json()) as PeersReport;
+async function ask(http: KedgeHttp, endpoint: string): Promise<PeersReport> {
+  const { status, body } = await http.ask(endpoint, 'GET', '/peers');
+  if (status === 404)
+    throw new Failure(`${endpoint} has no peers: it runs without --peer-listen, --peer-dns and --peer`);
+  if (status >= 300) throw new Failure(`${endpoint} answers ${status}: ${body.trim()}`);
+  return JSON.parse(body) as PeersReport;
 }

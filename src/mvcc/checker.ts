@@ -5,7 +5,7 @@ import type { KeyIndex } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
 import type { Log } from './log.ts';
 import { toStoreError } from './store-error.ts';
-import { type Change, type Key, NO_LEASE, type Revision, TO_THE_LAST_KEY } from './types.ts';
+import { type Change, FIRST_REVISION, type Key, NO_LEASE, type Revision, TO_THE_LAST_KEY } from './types.ts';
 
 /**
  * What can be wrong with a store.
@@ -122,7 +122,8 @@ class Pass {
   readonly #findings: Finding[] = [];
   /** Rows that a read at #until sees. */
   #live = 0;
-  #last: { readonly revision: Revision; readonly sub: number } = { revision: 0, sub: 0 };
+  /** A store begins at its first revision, which has no rows. */
+  #last: { readonly revision: Revision; readonly sub: number } = { revision: FIRST_REVISION, sub: 0 };
 
   constructor(parts: CheckerParts, until: Revision) {
     this.#parts = parts;
@@ -168,7 +169,7 @@ class Pass {
       if (sub !== last.sub + 1) this.#note('order', revision, sub, key, `follows sub ${last.sub}`);
       return;
     }
-    if (revision > last.revision + 1 && last.revision > 0) {
+    if (revision > last.revision + 1) {
       this.#note('gap', revision - 1, 0, '', `no rows between revisions ${last.revision} and ${revision}`);
     }
     if (sub !== 0) this.#note('order', revision, sub, key, 'is the first of its revision');

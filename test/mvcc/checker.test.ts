@@ -41,6 +41,10 @@ async function findings(store: Store): Promise<string[]> {
 }
 
 describe('a check', () => {
+  it('finds nothing in an empty store', async () => {
+    expect(await findings(await start(new MemoryStore()))).toEqual([]);
+  });
+
   it('finds nothing in a store that is well, before and after a compaction, a restart and a sweep', async () => {
     const { rows, store } = await filled();
     expect(await findings(store)).toEqual([]);
@@ -71,6 +75,7 @@ describe('a check', () => {
 
   const damages: readonly (readonly [string, (rows: Change[]) => Change[], readonly string[]])[] = [
     ['a row that is missing', (rows) => rows.filter(({ revision }) => revision !== 20), ['gap 20 ', 'chain 29 k0']],
+    ['the first row that is missing', (rows) => rows.slice(1), ['gap 2 ']],
     ['a version that jumps', (rows) => edit(rows, 38, { version: 9 }), ['chain 38 k0']],
     ['another create revision', (rows) => edit(rows, 38, { createRevision: 3 }), ['chain 38 k0']],
     ['a sub that is missing', (rows) => edit(rows, 38, { sub: 1 }), ['order 38 k0']],
