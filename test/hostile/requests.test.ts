@@ -46,10 +46,6 @@ describe('hostile requests', () => {
     expect(await ask(`/${'x'.repeat(5000)}/Do`)).toMatch(/^UNIMPLEMENTED/);
   });
 
-  test.runIf(subjectIsKedge)('services that kedge does not have yet', async () => {
-    expect(await refusal(client.rawCall('/etcdserverpb.Auth/AuthStatus', Buffer.alloc(0)))).toMatch(/^UNIMPLEMENTED: /);
-  });
-
   test('requests that are too large', async () => {
     const put = (bytes: number) =>
       refusal(client.call('KV/Put', { key: Buffer.from('big'), value: Buffer.alloc(bytes, 'x') }));
