@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: [`${process.env['KEDGE_DIST'] ?? 'dist'}/**/*.test.js`],
     exclude: ['node_modules/**'],
+    setupFiles: [`${process.env['KEDGE_DIST'] ?? 'dist'}/test/support/fixed-seed.js`],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { EtcdClient } from '../support/client.ts';
 import { type EtcdVersion, etcdctlProgram, etcdProgram, mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
-import { Random } from '../support/random.ts';
+import { Random, seedOf } from '../support/random.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { kedge, run, storeUrl, TIMEOUT_MS } from './command.ts';
@@ -13,7 +13,7 @@ vi.setConfig({ testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS });
 
 const folder = temporaryFolder('etcd-snapshots');
 afterAll(() => removeFolder(folder));
-const seed = Number(process.env['KEDGE_SEED'] ?? Date.now() % 1e9);
+const seed = seedOf(31);
 const VERSIONS: readonly EtcdVersion[] = ['3.5', '3.4'];
 
 async function shownBy(server: ServerProcess): Promise<Record<string, unknown>> {
