@@ -1,0 +1,23 @@
+import json, sys, etcd3
+host, port = sys.argv[1], int(sys.argv[2])
+c = etcd3.client(host=host, port=port, timeout=10)
+out = []
+c.put('/py/a', 'one'); c.put('/py/b', 'two')
+out.append(['get', c.get('/py/a')[0].decode()])
+out.append(['prefix', sorted((m.key.decode(), v.decode(), m.version) for v, m in c.get_prefix('/py/'))])
+ok, answers = c.transaction(compare=[c.transactions.value('/py/a') == 'one', c.transactions.version('/py/b') > 0],
+    success=[c.transactions.put('/py/a', 'three')], failure=[c.transactions.get('/py/a')])
+out.append(['txn', ok])
+ok, answers = c.transaction(compare=[c.transactions.value('/py/a') == 'one'], success=[], failure=[c.transactions.get('/py/a')])
+out.append(['txn', ok, answers[0][0][0].decode()])
+out.append(['replace', c.replace('/py/b', 'two', 'four'), c.replace('/py/b', 'two', 'five')])
+lease = c.lease(30); c.put('/py/l', 'x', lease); out.append(['lease', lease.granted_ttl, [k.decode() for k in lease.keys]])
+events, cancel = c.watch_prefix('/py/w')
+c.put('/py/w1', '1'); c.delete('/py/w1')
+seen = [next(events), next(events)]; cancel()
+out.append(['watch', [(type(e).__name__, e.key.decode()) for e in seen]])
+with c.lock('py', ttl=20) as lock: out.append(['lock', lock.is_acquired()])
+lease.revoke(); out.append(['revoked', c.get('/py/l')[0]])
+out.append(['status', c.status().leader is not None, len(list(c.members))])
+out.append(['deleted', c.delete_prefix('/py/').deleted])
+print(json.dumps(out))
