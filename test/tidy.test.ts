@@ -16,7 +16,7 @@ const ROOMS: Readonly<
     { readonly rooms: readonly string[]; readonly npm: readonly string[]; readonly node: readonly string[] | 'any' }
   >
 > = {
-  base: { rooms: [], npm: [], node: ['node:crypto'] },
+  base: { rooms: [], npm: [], node: ['node:crypto', 'node:fs/promises'] },
   mvcc: { rooms: ['base'], npm: [], node: [] },
   wire: { rooms: ['base'], npm: [], node: 'any' },
   log: { rooms: ['mvcc', 'base'], npm: ['better-sqlite3', 'pg', 'mysql2', 'cockatiel'], node: 'any' },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncPath } from '../base/sync-path.ts';
 import type { Connection } from './connection.ts';
 import { ClientExit, ExitError } from './exit-error.ts';
 import { MaintenanceMethod } from './maintenance-methods.ts';
@@ -27,7 +28,7 @@ export async function downloadSnapshot(
     await file.sync();
     await file.close();
     await rename(part, path);
-    await syncFolder(dirname(path));
+    await syncPath(dirname(path));
     return bytes;
   } catch (error) {
     await file.close();
@@ -77,14 +78,4 @@ function isSystem(error: unknown): error is NodeJS.ErrnoException {
 
 function interrupted(message: string): ExitError {
   return new ExitError(ClientExit.interrupted, message);
-}
-
-/** Makes a rename durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

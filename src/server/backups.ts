@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Logger } from '../base/logger.ts';
 import { Counter, Gauge } from '../base/metrics.ts';
+import { syncPath } from '../base/sync-path.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 
 /**
@@ -92,7 +93,7 @@ export class Backups {
       await file.sync();
       await file.close();
       await rename(part, join(folder, name));
-      await syncFolder(folder);
+      await syncPath(folder);
       return { name, bytes, revision };
     } catch (error) {
       await file.close();
@@ -166,14 +167,5 @@ async function filesIn(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     throw new Failure(`--backup-dir: cannot use ${folder}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncPath } from '../../base/sync-path.ts';
 import type { ImportSink, ImportState } from '../../mvcc/import-sink.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { Change } from '../../mvcc/types.ts';
@@ -91,14 +92,4 @@ export class SqliteImport implements ImportSink {
 /** Any 64 bits but 0: the store is a new one. */
 function randomId(): bigint {
   return randomBytes(8).readBigUInt64LE() || 1n;
-}
-
-/** Makes a file's contents, or a folder's names, durable. */
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { syncPath } from '../../base/sync-path.ts';
 import { LogError } from '../../mvcc/log.ts';
 import { corrupt, translate } from './errors.ts';
 import { acquireLock } from './lock.ts';
@@ -52,7 +53,7 @@ export async function restoreSqlite({ snapshotFile, to, onProgress }: RestoreOpt
     const { bytes, digestVerified } = await copy(snapshotFile, part, onProgress);
     const revision = check(part, snapshotFile);
     await rename(part, to);
-    await syncFolder(dirname(to));
+    await syncPath(dirname(to));
     return { bytes, revision, digestVerified };
   } catch (error) {
     throw translate(error, snapshotFile);
@@ -118,15 +119,5 @@ function check(file: string, shown: string): number {
     return Number(db.prepare(HEAD_SQL).pluck().get());
   } finally {
     db.close();
-  }
-}
-
-/** Makes a rename durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
