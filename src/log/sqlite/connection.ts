@@ -18,8 +18,8 @@ export function walBytesKept(options: SqliteOptions): number {
  * a commit. A commit by itself costs half the CPU then. All connections are of this process, whatever their thread; a
  * shell or a backup tool on the file has to wait until kedge stops, and can do no harm before.
  */
-export function openAlone(file: string): Database.Database {
-  const uri = `file:${file.split('/').map(encodeURIComponent).join('/')}?vfs=unix-excl`;
+export function openAlone(file: string, vfs = 'unix-excl'): Database.Database {
+  const uri = `file:${file.split('/').map(encodeURIComponent).join('/')}?vfs=${vfs}`;
   try {
     return new Database(uri, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
   } catch {
@@ -29,9 +29,9 @@ export function openAlone(file: string): Database.Database {
   }
 }
 
-/** Opens a connection with everything set that is not kept in the file. */
-export function connect(options: SqliteOptions): Database.Database {
-  const db = openAlone(options.file);
+/** Opens a connection with everything set that is not kept in the file. `vfs`: one above `unix-excl`. */
+export function connect(options: SqliteOptions, vfs?: string): Database.Database {
+  const db = openAlone(options.file, vfs);
   try {
     db.pragma(`synchronous = ${options.synchronous}`);
     db.pragma(`cache_size = ${-Math.floor(options.cacheBytes / 1024)}`);

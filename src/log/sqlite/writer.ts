@@ -4,6 +4,7 @@ import { LogError, type LogState } from '../../mvcc/log.ts';
 import { type AlarmKind, type Key, type LeaseRecord, NO_LEASE, type Note, type Revision } from '../../mvcc/types.ts';
 import { connect, walBytesKept } from './connection.ts';
 import { codeOf, translate } from './errors.ts';
+import { gatheringVfs } from './gathering-vfs.ts';
 import { checkIntegrity } from './integrity.ts';
 import type { SqliteOptions } from './options.ts';
 import { PackedBatch } from './packed-batch.ts';
@@ -202,7 +203,7 @@ function makeStore(options: SqliteOptions): void {
 type Session = ReturnType<typeof openSession>;
 
 function openSession(options: SqliteOptions) {
-  const db = connect(options);
+  const db = connect(options, options.synchronous === 'full' ? gatheringVfs() : undefined);
   try {
     db.pragma(`wal_autocheckpoint = ${Math.floor(options.walBytes / PAGE_BYTES)}`);
     return {
