@@ -5,6 +5,7 @@ import { LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
+import type { Turns } from './turns.ts';
 import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.ts';
 
 /**
@@ -65,6 +66,13 @@ export class Follower implements Service {
     };
     this.#next ??= this.#asking.then(ask, ask);
     return this.#next;
+  }
+
+  /** Resolves when something beyond the cursor is applied; at the latest when everything committed before the call is. */
+  async passed(cursor: Cursor): Promise<void> {
+    const { tail } = this.#parts;
+    if (sameCursor(tail.cursor, cursor)) await this.#asking;
+    if (sameCursor(tail.cursor, cursor)) await this.confirm();
   }
 
   /** Somebody may have committed. */
@@ -134,11 +142,13 @@ export class Follower implements Service {
   }
 
   #applyNews(news: News & { readonly kind: 'news' }, since: Cursor): void {
-    const { tail, stats } = this.#parts;
+    const { tail, stats, turns } = this.#parts;
     const { cursor } = tail;
     if (!isBeyond(news.cursor, cursor)) {
-      // A fence (SharedLog.settle) is a commit of nothing.
-      if (sameCursor(cursor, since) && !sameCursor(cursor, news.cursor)) tail.apply([], [], news.cursor);
+      // A fence (SharedLog.settle) is a commit of nothing, and so is what announces a replica.
+      if (!sameCursor(cursor, since) || sameCursor(cursor, news.cursor)) return;
+      tail.apply([], [], news.cursor);
+      turns.saw(news.cursor.commit);
       return;
     }
     const changes =
@@ -148,6 +158,7 @@ export class Follower implements Service {
     const notes = cursor.notes === since.notes ? news.notes : news.notes.slice(cursor.notes - since.notes);
     stats.newsChanges.value += changes.length;
     tail.apply(changes, notes, news.cursor);
+    turns.saw(news.cursor.commit);
     // Where something has happened more will soon.
     this.#pollMs = this.#limits.pollMsMin;
     this.#schedule();
@@ -183,6 +194,7 @@ export interface FollowerParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stats: StoreStats;
+  readonly turns: Turns;
   readonly onLost: (kind: LostKind) => void;
   readonly onPlace: (horizon: Revision, swept: Revision, alarms: readonly AlarmKind[]) => void;
 }

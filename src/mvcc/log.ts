@@ -109,12 +109,12 @@ export interface AppendBatch {
 }
 
 /**
- * `moved`: somebody else was first; `head` is theirs. `renewed`: these leases were to expire and are alive by the
+ * `moved`: somebody else was first. `renewed`: these leases were to expire and are alive by the
  * database's clock (or gone). With both, nothing was written.
  */
 export type AppendResult =
   | { readonly kind: 'committed' }
-  | { readonly kind: 'moved'; readonly head: Revision }
+  | { readonly kind: 'moved' }
   | { readonly kind: 'renewed'; readonly leases: readonly LeaseId[] };
 
 /**
@@ -144,6 +144,12 @@ export interface SharedLog extends Log {
    * by a server that still has it in a buffer. Rejects with LogError `ambiguous` when that cannot be found out yet.
    */
   settle(batch: AppendBatch): Promise<boolean>;
+
+  /**
+   * Commits nothing, under this name, upon whatever is newest, waiting in line for it: for a replica that was too late
+   * time and again. The others see from it that somebody else writes (mvcc/turns.ts).
+   */
+  announce(commit: CommitId): Promise<void>;
 
   /** Gives each lease its whole TTL again. Answers those that exist and were not over; the others are left as they are. */
   renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>>;

@@ -99,7 +99,7 @@ export class MemoryLog implements Log {
   protected appendNow(batch: AppendBatch, changes: readonly Change[]): AppendResult {
     const { store } = this;
     const { cursor } = store;
-    if (!this.isExpected(batch.expected, cursor)) return { kind: 'moved', head: cursor.revision };
+    if (!this.isExpected(batch.expected, cursor)) return { kind: 'moved' };
     const revision = checkOrder(cursor.revision, changes);
     for (const change of changes) store.rows.push(change);
     for (const note of batch.notes) this.#applyNote(note);

@@ -1,6 +1,6 @@
 import type { AppendBatch, AppendResult, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
-import { type Change, type Cursor, type LeaseId, type Note, sameCursor } from './types.ts';
+import { type Change, type CommitId, type Cursor, type LeaseId, type Note, sameCursor } from './types.ts';
 
 /** A database in memory that several SharedMemoryLogs, each with a Store of its own, write to. */
 export class SharedMemoryStore extends MemoryStore {
@@ -51,7 +51,7 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
 
   protected override appendNow(batch: AppendBatch, changes: readonly Change[]): AppendResult {
     const { store } = this;
-    if (!this.isExpected(batch.expected, store.cursor)) return { kind: 'moved', head: store.head };
+    if (!this.isExpected(batch.expected, store.cursor)) return { kind: 'moved' };
     const renewed = batch.notes.flatMap(({ change }) =>
       change.kind === 'expire' && !this.#isOver(change.id) ? [change.id] : [],
     );
@@ -99,6 +99,13 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
   override async close(): Promise<void> {
     if (this.#onHint !== undefined) this.store.listeners.delete(this.#onHint);
     await super.close();
+  }
+
+  announce(commit: CommitId): Promise<void> {
+    return this.read(() => {
+      const { store } = this;
+      this.appendNow({ expected: store.cursor, commit, changes: [], notes: [] }, []);
+    });
   }
 
   settle(batch: AppendBatch): Promise<boolean> {

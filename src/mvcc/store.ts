@@ -41,6 +41,7 @@ import { replicaOf, STORE_LIMITS, type StoreOptions } from './store-options.ts';
 import { StoreStats } from './store-stats.ts';
 import { sweepDuty } from './sweep-duty.ts';
 import { Tail } from './tail.ts';
+import { Turns } from './turns.ts';
 import type { AlarmKind, Key, LeaseId, Revision } from './types.ts';
 import { ValueCache } from './value-cache.ts';
 import { ValueLoader } from './value-loader.ts';
@@ -99,6 +100,7 @@ export class Store implements StoreApi {
     const horizon = (): Revision => this.#compactor.horizon;
     const shared = isShared(log) ? log : undefined;
     const confirm = shared === undefined ? undefined : () => this.#confirm();
+    const turns = shared && new Turns(shared, clock, random);
     this.stats = options.stats ?? new StoreStats();
     this.#options = options;
     this.#log = log;
@@ -122,9 +124,11 @@ export class Store implements StoreApi {
         applied: { index: this.#index, leases: this.#lessor, records: this.records },
         cache: this.#cache,
         tail: this.#tail,
+        passed: (cursor) => this.#follower?.passed(cursor),
+        turns,
         loader,
         admission: new Admission(this.#quota, this.#alarms),
-        newCommitId: shared === undefined ? () => 0 : () => 1 + Math.floor(random() * (2 ** 53 - 1)),
+        newCommitId: () => turns?.newCommitId() ?? 0,
         holdSweep,
         onCommit: (head) => options.onCommit?.(head),
       },
@@ -154,7 +158,7 @@ export class Store implements StoreApi {
       isSweeping: () => this.#compactor.isSweeping,
     });
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
-    if (shared === undefined) return;
+    if (shared === undefined || turns === undefined) return;
     this.#follower = new Follower(
       {
         log: shared,
@@ -162,6 +166,7 @@ export class Store implements StoreApi {
         clock,
         logger,
         stats: this.stats,
+        turns,
         onLost: (kind) => this.#lose(kind),
         onPlace: (moved, swept, alarms) => {
           this.#compactor.noteShared(moved, swept);

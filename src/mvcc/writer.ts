@@ -10,7 +10,8 @@ import { settle } from './settle.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
-import { type CommitId, type LeaseId, type Revision, sameCursor } from './types.ts';
+import type { Turns } from './turns.ts';
+import { type CommitId, type Cursor, type LeaseId, type Revision, sameCursor } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
 import type { LoadedMessages, ValueLoader } from './value-loader.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -120,12 +121,34 @@ export class Writer {
   #take(): readonly QueuedWrite[] {
     if (this.#queue.length === 0 || this.#catchingUp) return NOTHING;
     if (this.#waitsForIndex && this.#isBusy) return NOTHING;
+    if (this.#isOthersTurn()) return NOTHING;
     this.#waitsForIndex = false;
     const { batchRequestsMax, batchBytesMax, batchChangesMax } = this.#limits;
     const open = this.#open;
     if (open === undefined) return this.#queue.take(batchRequestsMax, batchBytesMax, true);
     if (open.draft.changes.length >= batchChangesMax) return NOTHING;
     return this.#queue.take(batchRequestsMax - open.writes.length, batchBytesMax - open.bytes, false);
+  }
+
+  /** With others writing, nothing is decided ahead: it would rest on a place in the log that is theirs. */
+  #isOthersTurn(): boolean {
+    const { turns } = this.#parts;
+    if (turns === undefined || !turns.areTaken) return false;
+    if (this.#isBusy) return true;
+    if (turns.restMs === 0) return false;
+    turns.await((isKnown) => void this.#takeTurn(isKnown));
+    return true;
+  }
+
+  /** What another one may have written in its turn is read first. */
+  async #takeTurn(isKnown: boolean): Promise<void> {
+    if (!isKnown && !this.#catchingUp) {
+      this.#catchingUp = true;
+      // Whatever is wrong, the append will be told.
+      await this.#parts.confirm?.().catch(() => undefined);
+      this.#catchingUp = false;
+    }
+    if (!this.#deciding) void this.#decideQueued();
   }
 
   #decide(writes: readonly QueuedWrite[], loaded: LoadedMessages): void {
@@ -194,18 +217,20 @@ export class Writer {
 
   /** Rejects with LogError when the batch is not written, or nobody knows. */
   async #append(batch: WriteBatch): Promise<AppendResult> {
-    const { log, tail, stats, clock, confirm } = this.#parts;
+    const { log, tail, stats, clock, confirm, turns } = this.#parts;
     const { draft } = batch;
     if (draft.isEmpty) {
       // What was decided must hold at a moment after the requests came.
       await confirm?.();
       const stands = confirm === undefined || sameCursor(tail.cursor, draft.expected);
-      return stands ? COMMITTED : { kind: 'moved', head: tail.head };
+      return stands ? COMMITTED : { kind: 'moved' };
     }
     const beganMs = clock.monotonicMs();
     try {
       const result = await log.append(draft.toAppend());
-      stats.commitSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
+      const tookMs = clock.monotonicMs() - beganMs;
+      stats.commitSeconds.observe(tookMs / 1000);
+      if (result.kind === 'committed') turns?.committed(tookMs);
       return result;
     } catch (error) {
       stats.appendsFailed.value += 1;
@@ -256,7 +281,8 @@ export class Writer {
     }
     this.#catchingUp = true;
     try {
-      await this.#parts.confirm?.();
+      await this.#parts.turns?.moved();
+      await this.#parts.passed(batch.draft.expected);
     } finally {
       this.#catchingUp = false;
     }
@@ -322,6 +348,10 @@ export interface WriterParts {
   readonly clock: Clock;
   /** With a log that others write to as well: Follower.confirm. */
   readonly confirm: (() => Promise<void>) | undefined;
+  /** With such a log: Follower.passed. */
+  readonly passed: (cursor: Cursor) => Promise<void> | undefined;
+  /** With such a log. */
+  readonly turns: Turns | undefined;
   /** Hears of each batch of this Writer that is committed and applied. Must not throw. */
   readonly onCommit: (head: Revision) => void;
   /** With such a log a new one each time; else 0. */

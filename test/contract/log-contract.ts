@@ -149,10 +149,9 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         const { store, log } = await fresh();
         await append(log, [put(2, 0, 'a', '1')]);
         const lost = await appendAt(log, 1, [put(2, 0, 'b', 'lost')], [{ kind: 'grant', id: 7n, ttl: 5 }]);
-        expect(lost).toEqual({ kind: 'moved', head: 2 });
+        expect(lost).toEqual({ kind: 'moved' });
         expect(await appendAt(log, 9, [put(10, 0, 'b', '')])).toEqual({
           kind: 'moved',
-          head: 2,
         });
         expect(await log.changes(0, 1e6)).toEqual([put(2, 0, 'a', '1')]);
         const { state } = await again(store, log);
@@ -353,7 +352,6 @@ export function logContract(engine: string, create: () => Promise<StoreUnderTest
         expect(state).toMatchObject({ cursor: { revision: 3 }, horizon: 3, rows: 0 });
         expect(await appendAt(next, 2, [put(3, 0, 'b', '')])).toEqual({
           kind: 'moved',
-          head: 3,
         });
         expect(await append(next, [put(4, 0, 'b', '')])).toEqual({ kind: 'committed' });
         expect(await next.head()).toBe(4);

@@ -60,10 +60,9 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         const { a, b, start } = await two();
         const granted = await commit(a, start, [], [{ kind: 'grant', id: 5n, ttl: 60 }]);
         expect(granted.revision).toBe(start.revision);
-        expect(await b.append(batchAt(start, [put(2, 0, 'b', 'lost')]))).toEqual({ kind: 'moved', head: 1 });
+        expect(await b.append(batchAt(start, [put(2, 0, 'b', 'lost')]))).toEqual({ kind: 'moved' });
         expect(await b.append(batchAt({ ...start, commit: 77 }, [put(2, 0, 'b', 'lost')]))).toEqual({
           kind: 'moved',
-          head: 1,
         });
         await commit(b, granted, [put(2, 0, 'b', 'won')]);
         expect(await a.changes(0, 1e6)).toEqual([put(2, 0, 'b', 'won')]);
@@ -295,6 +294,19 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         expect(await a.settle(lost)).toBe(false);
         const second = await commit(b, one, [put(3, 0, 'b', 'again')]);
         expect(await a.news(one, 1e6)).toMatchObject({ cursor: second, more: false });
+      });
+    });
+
+    describe('announce', () => {
+      it('commits nothing upon the newest commit, which others learn of as news', async () => {
+        const { a, b, start } = await two();
+        const one = await commit(a, start, [put(2, 0, 'a', 'one')]);
+        await b.announce(4711);
+        expect(await a.append(batchAt(one, [put(3, 0, 'a', 'late')]))).toEqual({ kind: 'moved' });
+        const news = await a.news(one, 1e6);
+        expect(news).toMatchObject({ changes: [], notes: [], more: false, cursor: { ...one, commit: 4711 } });
+        await commit(a, { ...one, commit: 4711 }, [put(3, 0, 'a', 'two')]);
+        expect(await b.changes(0, 1e6)).toEqual([put(2, 0, 'a', 'one'), put(3, 0, 'a', 'two')]);
       });
     });
 

@@ -106,12 +106,12 @@ async function reasonOf(
   shown: string,
 ): Promise<AppendResult | undefined> {
   try {
-    const statements = ['SELECT commit_id, revision FROM head WHERE id = 1'];
+    const statements = ['SELECT commit_id FROM head WHERE id = 1'];
     if (leases.length > 0) {
       statements.push(`SELECT id FROM lease WHERE id IN ${idList(leases)} AND deadline_us <= ${NOW_US}`);
     }
     const [[head] = [], over = []] = await connection.run(statements);
-    if (numberAt(head, 0) !== batch.expected.commit) return { kind: 'moved', head: numberAt(head, 1) };
+    if (numberAt(head, 0) !== batch.expected.commit) return { kind: 'moved' };
     const isOver = new Set(over.map((row) => bigintAt(row, 0)));
     const renewed = leases.filter((id) => !isOver.has(id));
     return renewed.length > 0 ? { kind: 'renewed', leases: renewed } : undefined;

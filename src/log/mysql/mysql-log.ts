@@ -12,7 +12,7 @@ import {
   type News,
   type SharedLog,
 } from '../../mvcc/log.ts';
-import type { AlarmKind, Change, ChangeHead, Cursor, LeaseId, Position, Revision } from '../../mvcc/types.ts';
+import type { AlarmKind, Change, ChangeHead, CommitId, Cursor, LeaseId, Position, Revision } from '../../mvcc/types.ts';
 import { Breaker } from '../shared/breaker.ts';
 import { ConnectionPool } from '../shared/connection-pool.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
@@ -31,7 +31,7 @@ import { FLUSH_ROWS, news } from './news.ts';
 import { type MysqlOptions, notOpen } from './options.ts';
 import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
-import { settle } from './settle.ts';
+import { announce, settle } from './settle.ts';
 import { fillSnapshot } from './snapshot.ts';
 
 /*
@@ -232,6 +232,10 @@ export class MysqlLog implements SharedLog {
       const why = error instanceof Error ? error.message : String(error);
       throw new LogError('ambiguous', `what became of an append cannot be found out yet: ${why}`, { cause: error });
     }
+  }
+
+  announce(commit: CommitId): Promise<void> {
+    return this.#call((connection) => announce(connection, commit), 1);
   }
 
   renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {

@@ -1,4 +1,5 @@
 import { type AppendBatch, LogError } from '../../mvcc/log.ts';
+import type { CommitId } from '../../mvcc/types.ts';
 import { revisionAfter } from './append.ts';
 import { retryConflicts } from './conflicts.ts';
 import { type MysqlConnection, numberAt } from './connection.ts';
@@ -17,6 +18,23 @@ import { NOW_US } from './literals.ts';
 /** True: it is committed. False: it never will be. `fence` is a fresh commit id. Rejects when that cannot be told. */
 export function settle(connection: MysqlConnection, batch: AppendBatch, fence: number): Promise<boolean> {
   return retryConflicts(() => lookAndFence(connection, batch, fence));
+}
+
+/** A commit of nothing upon the newest one; waits in line at the head's row. */
+export async function announce(connection: MysqlConnection, commit: CommitId): Promise<void> {
+  await retryConflicts(async () => {
+    try {
+      await connection.transact([
+        'START TRANSACTION',
+        `UPDATE head SET commit_id = ${commit}, commits = commits + 1 WHERE id = 1`,
+        `INSERT INTO \`commit\` (revision, notes, number, id, bytes, at_us) SELECT revision, notes, commits, ${commit}, 0, ${NOW_US} FROM head WHERE id = 1`,
+        'COMMIT',
+      ]);
+    } catch (error) {
+      await connection.rollback();
+      throw error;
+    }
+  });
 }
 
 async function lookAndFence(

@@ -42,7 +42,7 @@ export async function sendAppend(
 ): Promise<AppendResult> {
   try {
     const hit = await connection.query(statement, values);
-    if (hit.length > 0) return { kind: 'committed' };
+    return { kind: hit.length > 0 ? 'committed' : 'moved' };
   } catch (error) {
     if (!isServerError(error) || error.code !== DIVISION_BY_ZERO) throw error;
     const over = await connection.query(statements.over, [bigintArray(expires)]);
@@ -51,8 +51,6 @@ export async function sendAppend(
     // Their time may have ended since: then the next try will do, and saying that all are alive makes it come.
     return { kind: 'renewed', leases: alive.length > 0 ? alive : expires };
   }
-  const [head] = await connection.query(statements.head);
-  return { kind: 'moved', head: Number(head?.[2]) };
 }
 
 /** Revisions and others are gathered column by column, as unnest takes them. */

@@ -11,7 +11,7 @@ import type {
   SharedLog,
 } from '../../mvcc/log.ts';
 import { LogError } from '../../mvcc/log.ts';
-import type { AlarmKind, Change, ChangeHead, Cursor, LeaseId, Position, Revision } from '../../mvcc/types.ts';
+import type { AlarmKind, Change, ChangeHead, CommitId, Cursor, LeaseId, Position, Revision } from '../../mvcc/types.ts';
 import { Breaker } from '../shared/breaker.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
@@ -239,6 +239,10 @@ export class PostgresLog implements SharedLog {
       const text = error instanceof Error ? error.message : String(error);
       throw new LogError('ambiguous', text, { cause: error });
     }
+  }
+
+  async announce(commit: CommitId): Promise<void> {
+    await this.#read((connection) => connection.run(this.#statements.announce(commit)));
   }
 
   async renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {

@@ -17,7 +17,7 @@ import type { PackedAppend } from './protocol.ts';
 export interface SharedSlot {
   /** [turn, rows, length of the failure's text]. */
   readonly words: Int32Array<SharedArrayBuffer>;
-  /** [expected head, the head that was found]. */
+  /** [expected head]. */
   readonly numbers: Float64Array<SharedArrayBuffer>;
   /** The packed rows; after a failure its JSON text. */
   readonly data: SharedArrayBuffer;
@@ -27,7 +27,6 @@ const TURN = 0;
 const ROWS = 1;
 const TEXT_BYTES = 2;
 const EXPECTED_HEAD = 0;
-const FOUND_HEAD = 1;
 
 /** Whose turn it is. `asked` is the thread's, all others are the caller's. */
 const Turn = { free: 0, asked: 1, committed: 2, moved: 3, failed: 4 } as const;
@@ -44,7 +43,7 @@ export const COMMITTED: AppendResult = { kind: 'committed' };
 export class AppendSlot {
   readonly shared: SharedSlot = {
     words: new Int32Array(new SharedArrayBuffer(12)),
-    numbers: new Float64Array(new SharedArrayBuffer(16)),
+    numbers: new Float64Array(new SharedArrayBuffer(8)),
     data: new SharedArrayBuffer(SLOT_BYTES),
   };
   /** Ends the wait of the append under way: no answer will come. */
@@ -86,10 +85,10 @@ export class AppendSlot {
   }
 
   #result(): AppendResult {
-    const { words, numbers, data } = this.shared;
+    const { words, data } = this.shared;
     const turn = Atomics.exchange(words, TURN, Turn.free);
     if (turn === Turn.committed) return COMMITTED;
-    if (turn === Turn.moved) return { kind: 'moved', head: numbers[FOUND_HEAD] as number };
+    if (turn === Turn.moved) return { kind: 'moved' };
     invariant(turn === Turn.failed, `the slot was answered with ${turn}`);
     const { code, message } = JSON.parse(Buffer.from(data, 0, words[TEXT_BYTES]).toString()) as ErrorMessage;
     throw new LogError(code, message);
@@ -106,11 +105,8 @@ export function serveSlot(
   let turn: number = Turn.committed;
   try {
     const expectedHead = numbers[EXPECTED_HEAD] as number;
-    const found = append({ buffer: data, rows: words[ROWS] as number, expectedHead, notes: undefined });
-    if (found !== undefined) {
-      turn = Turn.moved;
-      numbers[FOUND_HEAD] = (found as { readonly moved: number }).moved;
-    }
+    const result = append({ buffer: data, rows: words[ROWS] as number, expectedHead, notes: undefined });
+    if (result === 'moved') turn = Turn.moved;
   } catch (error) {
     if (error instanceof InvariantError) throw error;
     turn = Turn.failed;

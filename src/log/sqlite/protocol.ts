@@ -1,5 +1,5 @@
 import type { LogSize, LogState } from '../../mvcc/log.ts';
-import type { AlarmKind, Note, Revision } from '../../mvcc/types.ts';
+import type { AlarmKind, Note } from '../../mvcc/types.ts';
 import type { SharedSlot } from './append-slot.ts';
 import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
@@ -37,7 +37,7 @@ export interface PackedAppend {
 export interface WriterCalls {
   open: [undefined, LogState];
   /** undefined: committed. */
-  append: [AppendCall, { readonly moved: Revision } | undefined];
+  append: [AppendCall, 'moved' | undefined];
   compact: [number, undefined];
   sweep: [Float64Array<ArrayBuffer>, undefined];
   vacuum: [number, number];

@@ -99,8 +99,8 @@ export class SqliteLog implements Log {
       buffer,
       notes: batch.notes.length === 0 ? undefined : batch.notes,
     };
-    const lost = await writer.call('append', call, [buffer]);
-    return lost === undefined ? COMMITTED : { kind: 'moved', head: lost.moved };
+    const result = await writer.call('append', call, [buffer]);
+    return result === 'moved' ? { kind: 'moved' } : COMMITTED;
   }
 
   async head(): Promise<Revision> {

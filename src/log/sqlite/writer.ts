@@ -21,7 +21,7 @@ const META = `SELECT value FROM meta WHERE name = ?`;
  */
 export function createWriter(
   options: SqliteOptions,
-): Omit<Handlers<WriterCalls>, 'append'> & { append(call: PackedAppend): { readonly moved: Revision } | undefined } {
+): Omit<Handlers<WriterCalls>, 'append'> & { append(call: PackedAppend): 'moved' | undefined } {
   let session: Session | undefined;
 
   /** The connection, opened anew when an error took the last one away. */
@@ -109,7 +109,7 @@ export function createWriter(
       // Nobody else writes: the head is asked of the file once, and again after an error.
       const s = current();
       s.lastHead ??= s.head.get() ?? 0;
-      if (s.lastHead !== call.expectedHead) return { moved: s.lastHead };
+      if (s.lastHead !== call.expectedHead) return 'moved';
       s.lastHead = undefined;
       const isOne = call.rows === 1 && call.notes === undefined;
       (isOne ? commitOne : commit)(
