@@ -299,7 +299,7 @@ export class Connection {
   #callOf(stream: number): Call {
     const call = this.#calls[(stream >>> 1) % streamSlots];
     if (call === undefined || call.stream !== stream)
-      throw new Error(`a frame for stream ${stream}, which is not open`);
+      throw new Error(`a frame for stream ${stream}, which is not open (the next one is ${this.#nextStream})`);
     return call;
   }
 
