@@ -15,6 +15,8 @@ export class Load {
   readonly calls: Call[] = [];
   /** Calls without an answer, by the error. */
   readonly unanswered = new Map<string, number>();
+  /** `kind endpoint` of calls that were answered. */
+  readonly answeredKinds = new Set<string>();
   readonly #endpoints: readonly string[];
   readonly #random: Random;
   #running = true;
@@ -48,10 +50,12 @@ export class Load {
       const client = connections[at];
       if (client === undefined) return;
       const what = this.#next(seen);
+      const { endpoint } = client;
       const beganMs = performance.now();
       let answer: Answer | undefined;
       try {
         answer = await ask(client, what);
+        this.answeredKinds.add(`${what.kind} ${endpoint}`);
         for (const [key, { revision }] of answer.found ?? []) seen.set(key, revision);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
@@ -61,6 +65,8 @@ export class Load {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       this.calls.push({ beganMs, endedMs: performance.now(), what, answer });
+      // What one replica has answered must show at every other one.
+      if (this.#random.chance(10)) at = this.#random.below(connections.length);
     }
     for (const client of connections) client.close();
   }
