@@ -102,6 +102,14 @@ export class Fleet {
     return hashes;
   }
 
+  /** A metric without labels, as one replica tells it. */
+  async metric(i: number, name: string): Promise<number> {
+    const text = await (await fetch(`http://${this.endpoints[i]}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`no metric ${name}`);
+    return Number(line.split(' ')[1]);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#replicas.map((replica) => replica?.kill()));
   }

@@ -5,7 +5,8 @@ import type { Answer, Call, Found } from './history.ts';
 
 const KEYS = 12;
 export const PREFIX = '/shared/';
-const everything = { key: Buffer.from(PREFIX), range_end: Buffer.from('/shared0') };
+/** The range of all keys of a load. */
+export const everything = { key: Buffer.from(PREFIX), range_end: Buffer.from('/shared0') };
 
 /**
  * Clients that put, delete, compare and swap, and read through any of several endpoints, and note down every call. One
