@@ -90,6 +90,7 @@ export class MysqlLog implements SharedLog {
     this.#breaker = new Breaker(context, this.stats, () =>
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
+    this.#connector.silence.onGone = () => this.#breaker.noteGone();
   }
 
   async open(): Promise<LogState> {
@@ -346,12 +347,14 @@ export class MysqlLog implements SharedLog {
 
   /** A connection that lay idle may be broken and not know it: one more try, on another one. */
   async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
+    const { silence } = this.#connector;
+    const { losses } = silence;
     try {
       return await this.#others.use(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.stats.connectionsLost.value += 1;
-      if (attempts === 1) throw error;
+      if (attempts === 1 || silence.losses !== losses) throw error;
       return this.#attempt(work, attempts - 1);
     }
   }
