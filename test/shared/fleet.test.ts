@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random, seedOf } from '../support/random.ts';
-import type { TcpProxy } from '../support/tcp-proxy.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { DATABASES, type Database, pause } from './database.ts';
 import { Fleet } from './fleet.ts';
 import { kedgeCheck, Run, showUnanswered } from './run.ts';
@@ -93,8 +93,8 @@ for (const { name, isThere, start } of DATABASES) {
 
     beforeAll(async () => {
       database = await start();
-      for (let i = 0; i < 3; i += 1) proxies.push(await database.proxy());
-      fleet = await Fleet.start(proxies.map((proxy) => database.url(proxy)));
+      for (let i = 0; i < 3; i += 1) proxies.push(await TcpProxy.start(database.port));
+      fleet = await Fleet.start(proxies.map((proxy) => ({ url: database.url(proxy) })));
       run = new Run(fleet);
     }, 120_000);
 

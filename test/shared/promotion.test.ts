@@ -27,7 +27,7 @@ for (const { name, isThere, start } of PAIRS) {
     async function stage(isSynchronous: boolean): Promise<{ readonly pair: StandbyPair; readonly fleet: Fleet }> {
       const pair = await start(isSynchronous);
       closing.push(() => pair.dispose());
-      const fleet = await Fleet.start([pair.url, pair.url, pair.url]);
+      const fleet = await Fleet.start([pair, pair, pair].map(({ url }) => ({ url })));
       closing.push(() => fleet.stop());
       return { pair, fleet };
     }

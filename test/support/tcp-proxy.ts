@@ -15,8 +15,9 @@ interface Pair {
   isHolding: boolean;
 }
 
-/** Forwards connections of 127.0.0.1. Faults that are armed happen to whatever passes next, and only once. */
+/** Forwards connections to a port of 127.0.0.1, listening there too or elsewhere. Faults that are armed happen to whatever passes next, and only once. */
 export class TcpProxy {
+  readonly host: string;
   readonly #targetPort: number;
   readonly #pairs = new Set<Pair>();
   readonly #server: Server;
@@ -33,14 +34,15 @@ export class TcpProxy {
   turns = 0;
   #lastWasDown = true;
 
-  private constructor(targetPort: number) {
+  private constructor(targetPort: number, host: string) {
+    this.host = host;
     this.#targetPort = targetPort;
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+  static async start(targetPort: number, host = '127.0.0.1'): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, host);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, host, resolve));
     return proxy;
   }
 
