@@ -18,7 +18,7 @@ import { kedgeCheck, Run, showUnanswered } from './run.ts';
  * it longer, KEDGE_PARTITION=door takes the door.
  */
 const seed = seedOf(29);
-const cutMs = 1000 * Number(process.env['KEDGE_PARTITION_SECONDS'] ?? 8);
+const cutMs = 1000 * Number(process.env['KEDGE_PARTITION_SECONDS'] ?? 6);
 const DEADLINE_MS = 30_000;
 const CUT_OFF = 2;
 
@@ -87,7 +87,7 @@ for (const { name, isThere, start } of DATABASES) {
         expect(await outcome(endpoint, serializable)).toMatch(/^answered/);
         // Some come at once, when nobody knows yet, others later.
         const calls = [read, write, read, write, grant].map(async (call, i) => {
-          await pause(i * 1_500);
+          await pause(i * 1_000);
           const said = await outcome(endpoint, call);
           told.push(`${call.name} ${said}`);
           expect(said, call.name).toMatch(/^UNAVAILABLE/);

@@ -28,14 +28,14 @@ export class Run {
    * Lets `happen` happen under load. Insists that all goes on afterwards, that the history of every call so far is
    * linearizable, that each replica's watch told every event once and in order, and that all replicas hash to the same.
    */
-  async through(random: Random, happen: () => Promise<void>): Promise<Load> {
+  async through(random: Random, happen: (load: Load) => Promise<void>): Promise<Load> {
     const { fleet } = this;
     const load = new Load(fleet.endpoints, random, this.#loads.at(-1));
     this.#loads.push(load);
     const watches = await Promise.all(fleet.endpoints.map((endpoint) => LiveWatch.start(endpoint)));
     const running = load.run(CLIENTS);
     try {
-      await happen();
+      await happen(load);
       await fleet.healthy();
       await goesOn(load);
     } finally {
