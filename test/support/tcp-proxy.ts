@@ -19,6 +19,7 @@ interface Pair {
 export class TcpProxy {
   readonly host: string;
   readonly #targetPort: number;
+  readonly #from: string;
   readonly #pairs = new Set<Pair>();
   readonly #server: Server;
   /** Bytes that still pass upwards before the cut; undefined: no cut. */
@@ -34,14 +35,16 @@ export class TcpProxy {
   turns = 0;
   #lastWasDown = true;
 
-  private constructor(targetPort: number, host: string) {
+  private constructor(targetPort: number, host: string, from: string) {
     this.host = host;
+    this.#from = from;
     this.#targetPort = targetPort;
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  static async start(targetPort: number, host = '127.0.0.1'): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort, host);
+  /** `from`: the address that the server sees. */
+  static async start(targetPort: number, host = '127.0.0.1', from = '127.0.0.1'): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, host, from);
     await new Promise<void>((resolve) => proxy.#server.listen(0, host, resolve));
     return proxy;
   }
@@ -148,7 +151,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const server = connect(this.#targetPort, '127.0.0.1');
+    const server = connect({ port: this.#targetPort, host: '127.0.0.1', localAddress: this.#from });
     server.on('error', () => {});
     client.setNoDelay(true);
     server.setNoDelay(true);

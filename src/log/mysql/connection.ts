@@ -211,7 +211,8 @@ export async function connect(
 
 function loginError(error: unknown): Error {
   const { errno, sqlState, message } = error as { errno?: unknown; sqlState?: unknown; message: string };
-  if (typeof errno === 'number' && typeof sqlState === 'string')
+  // Before it greets a server tells no SQLSTATE; numbers of the system are below zero.
+  if (typeof errno === 'number' && (errno > 0 || typeof sqlState === 'string'))
     return new ServerError(errno, message, { cause: error });
   const remedy = /does not support secure/.test(message) ? ': set TLS up on the server, or say tls=off' : '';
   return new ConnectionLost(message + remedy, { cause: error });
