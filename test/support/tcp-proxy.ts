@@ -133,6 +133,14 @@ export class TcpProxy {
     for (const pair of [...this.#pairs]) this.#cut(pair);
   }
 
+  /** As cutAll, so that the server cannot even write to who has gone. */
+  resetAll(): void {
+    for (const pair of [...this.#pairs]) {
+      pair.server.resetAndDestroy();
+      this.#cut(pair);
+    }
+  }
+
   /** No fault is armed any more. */
   disarm(): void {
     this.#upLeft = undefined;
