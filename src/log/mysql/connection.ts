@@ -6,7 +6,7 @@ import { LogError } from '../../mvcc/log.ts';
 import type { PooledConnection } from '../shared/connection-pool.ts';
 import type { Host } from '../shared/host-list.ts';
 import type { Silence } from '../shared/silence.ts';
-import { ConnectionLost, endsConnection, isConflict, ServerError } from './errors.ts';
+import { ConnectionLost, endsConnection, isConflict, NoAnswer, ServerError } from './errors.ts';
 import type { MysqlOptions } from './options.ts';
 
 /** A row as the columns' values in order: numbers, strings (integers beyond 2^53), buffers or null. */
@@ -67,7 +67,7 @@ export class MysqlConnection implements PooledConnection {
     return new Promise((resolve, reject) => {
       const timer = this.#silence.watch(this.#host, timeoutMs, (why) => {
         this.drop();
-        reject(new ConnectionLost(why));
+        reject(new NoAnswer(why));
       });
       this.#driver.query({ sql, rowsAsArray: true }, (error, result) => {
         timer.cancel();

@@ -92,9 +92,9 @@ export class Connector {
 
   async #connectTo(host: Host | undefined): Promise<MysqlConnection> {
     const { database } = this.#options;
-    const { losses } = this.silence;
+    const losses = this.silence.losses(host);
     const isWanted = (): boolean =>
-      losses === this.silence.losses && (host === undefined || this.#hosts.preferred === host);
+      losses === this.silence.losses(host) && (host === undefined || this.#hosts.preferred === host);
     const connection = await connect(this.#options, database, { ...this.#way(host), isWanted });
     try {
       const settings = await setUp(connection);

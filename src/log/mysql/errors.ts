@@ -18,6 +18,9 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
+/** No answer came in time. */
+export class NoAnswer extends ConnectionLost {}
+
 /** The errors that the engine tells apart, by the servers' own names. */
 export const ErrorNumber = {
   DISK_FULL: 1021,

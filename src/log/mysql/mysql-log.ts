@@ -24,7 +24,7 @@ import { retryConflicts } from './conflicts.ts';
 import type { MysqlConnection } from './connection.ts';
 import { Connector } from './connector.ts';
 import { claimDuty, releaseDuty } from './duties.ts';
-import { ConnectionLost, translate } from './errors.ts';
+import { ConnectionLost, NoAnswer, translate } from './errors.ts';
 import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
 import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
 import { FLUSH_ROWS, news } from './news.ts';
@@ -347,14 +347,13 @@ export class MysqlLog implements SharedLog {
 
   /** A connection that lay idle may be broken and not know it: one more try, on another one. */
   async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
-    const { silence } = this.#connector;
-    const { losses } = silence;
     try {
       return await this.#others.use(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.stats.connectionsLost.value += 1;
-      if (attempts === 1 || silence.losses !== losses) throw error;
+      // Who has waited in vain does not wait again.
+      if (attempts === 1 || error instanceof NoAnswer) throw error;
       return this.#attempt(work, attempts - 1);
     }
   }

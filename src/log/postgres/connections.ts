@@ -134,9 +134,9 @@ export class Connections {
   }
 
   async #connectOrCreate(host: Host, options: PostgresOptions): Promise<PgConnection> {
-    const { losses } = this.silence;
+    const losses = this.silence.losses(host);
     const isWanted = (each: Host) =>
-      losses === this.silence.losses && (this.#current === undefined || each === this.#current);
+      losses === this.silence.losses(host) && (this.#current === undefined || each === this.#current);
     try {
       return await PgConnection.connect(options, host, this.#context, this.silence, isWanted);
     } catch (error) {

@@ -61,7 +61,7 @@ describe('a server that says nothing', () => {
       expect(looks()).toBe(0);
       await clock.pass(2_200);
       expect(given).toEqual(Array(2).fill('no answer, and nobody takes a new connection within 2000 ms'));
-      expect([looks(), silence.losses, gone()]).toEqual([1, 1, 1]);
+      expect([looks(), silence.losses(host), gone()]).toEqual([1, 1, 1]);
       await clock.pass(20_000);
       expect(given).toHaveLength(2);
     }
@@ -74,7 +74,7 @@ describe('a server that says nothing', () => {
     expect(given).toEqual([]);
     await clock.pass(200);
     expect(given).toEqual(['no answer within 12000 ms']);
-    expect([looks(), silence.losses]).toEqual([2, 0]);
+    expect([looks(), silence.losses(host)]).toEqual([2, 0]);
   });
 
   it('is found out too when it goes later', async () => {

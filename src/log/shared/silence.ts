@@ -28,7 +28,7 @@ export class Silence {
   readonly #look: Look;
   readonly #looking = new Map<Host, Promise<boolean>>();
   readonly #seenMs = new Map<Host, number>();
-  #losses = 0;
+  readonly #losses = new Map<Host, number>();
   /** Hears of each host that turns out to be gone. */
   onGone: () => void = () => {};
 
@@ -37,9 +37,9 @@ export class Silence {
     this.#look = look;
   }
 
-  /** Raised when a host turns out to be gone: connections that were made before are dead, even if they do not know. */
-  get losses(): number {
-    return this.#losses;
+  /** Raised when the host turns out to be gone: connections that were made before are dead, even if they do not know. */
+  losses(host: Host | undefined): number {
+    return host === undefined ? 0 : (this.#losses.get(host) ?? 0);
   }
 
   /**
@@ -87,7 +87,7 @@ export class Silence {
       this.#looking.delete(host);
       if (isThere) this.#seenMs.set(host, this.#clock.monotonicMs());
       else {
-        this.#losses += 1;
+        this.#losses.set(host, this.losses(host) + 1);
         this.onGone();
       }
       return isThere;
