@@ -61,7 +61,10 @@ for (const { name, isThere, start } of PAIRS) {
       const seen = reflectors.map(({ revision }) => revision);
       const promotedMs = performance.now();
       await pair.promote();
+      const takenMs = performance.now();
       await fleet.healthy();
+      const backSeconds = ((performance.now() - takenMs) / 1000).toFixed(1);
+      console.log(`${name}, asynchronous: all replicas answer ${backSeconds} s after the standby took over`);
       await goesOn(load);
       load.stop();
       await running;

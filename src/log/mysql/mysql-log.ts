@@ -345,14 +345,13 @@ export class MysqlLog implements SharedLog {
     });
   }
 
-  /** A connection that lay idle may be broken and not know it: one more try, on another one. */
+  /** A connection that lay idle may be broken and not know it: one more try, on another one, unless one waited in vain. */
   async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
     try {
       return await this.#others.use(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.stats.connectionsLost.value += 1;
-      // Who has waited in vain does not wait again.
       if (attempts === 1 || error instanceof NoAnswer) throw error;
       return this.#attempt(work, attempts - 1);
     }
