@@ -49,14 +49,20 @@ async function main(): Promise<void> {
   const url = database.url();
   const fleet = await Fleet.start([{ url }, { url }]);
   const plane = new ControlPlane(programs, temporaryFolder('control-plane'));
+  const stop = async (): Promise<void> => {
+    plane.stop();
+    await fleet.stop();
+    await database.dispose();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(130)));
+  }
   try {
     say(`two kedges on ${name} at ${fleet.endpoints.join(' and ')}; logs of Kubernetes in ${plane.folder}`);
     await plane.start(fleet.endpoints);
     await story(database, fleet, plane);
   } finally {
-    plane.stop();
-    await fleet.stop();
-    await database.dispose();
+    await stop();
   }
 }
 
