@@ -16,12 +16,12 @@ function show(kv: KeyValue): string {
 }
 
 /** Lists as Kubernetes does: pages of `limit` (0: all at once), the first page's revision for all that follow. */
-export async function list(client: EtcdClient, limit: number, atRevision = 0): Promise<Listing> {
+export async function list(client: EtcdClient, limit: number, atRevision = 0, range = registry): Promise<Listing> {
   const picture: Picture = new Map();
   let revision = atRevision;
-  let key: Buffer = registry.key;
+  let { key } = range;
   for (;;) {
-    const page = await client.call('KV/Range', { key, range_end: registry.range_end, limit, revision });
+    const page = await client.call('KV/Range', { key, range_end: range.range_end, limit, revision });
     if (revision === 0) revision = Number(page.header?.revision);
     for (const kv of page.kvs) {
       if (Number(kv.mod_revision) > revision) {

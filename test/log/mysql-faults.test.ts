@@ -1,3 +1,4 @@
+import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
 import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
@@ -80,6 +81,17 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof LogError ? error.code : String(error);
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; !(await isSo()); attempt += 1) {
+    if (attempt > 600) throw new Error('it does not come');
+    await pause(50);
+  }
+}
+
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -121,10 +133,13 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
 
   async function expectWhole(database: string, writers: readonly Writer[]): Promise<void> {
     const log = new MysqlLog(parseMysqlUrl(server.url(database)));
-    await log.open();
+    const { cursor } = await log.open();
     const changes = await log.changes(1, Number.MAX_SAFE_INTEGER);
     const head = await log.head();
     await log.close();
+    // Everything was told before the log was opened.
+    const beyond = changes.filter(({ revision }) => revision > cursor.revision).map(({ key }) => key);
+    expect({ beyond, head }).toEqual({ beyond: [], head: cursor.revision });
     const revisions = [...new Set(changes.map(({ revision }) => revision))];
     expect(revisions).toEqual(Array.from({ length: head - 1 }, (_, i) => i + 2));
     const labels = new Map(changes.map(({ revision, key }) => [revision, key]));
@@ -135,6 +150,48 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
       expect(inLog.filter((label) => label.startsWith(prefix))).toEqual(writer.committed);
     }
     expect(inLog).toHaveLength(writers.reduce((sum, writer) => sum + writer.committed.length, 0));
+  }
+
+  it('an append whose client is gone does nothing when it gets its turn after a fence', async () => {
+    const database = server.freshDatabase();
+    const proxy = await TcpProxy.start(server.port);
+    const owner = await mysql.createConnection({ socketPath: server.socket, user: 'root' });
+    const log = new MysqlLog(parseMysqlUrl(server.url(database, '?statement_timeout=20s', proxy.port)));
+    try {
+      const { cursor } = await log.open();
+      // Another commit has the head's row for as long as we like.
+      await owner.query(`USE ${database}`);
+      await owner.query('START TRANSACTION');
+      await owner.query('UPDATE head SET settled = settled + 1 WHERE id = 1');
+      const changes = [put(2, 0, 'k', 'stale'), put(2, 1, 'l', 'stale')];
+      const notes = [{ after: 2, change: { kind: 'grant', id: 1n, ttl: 60 } }] as const;
+      const fate = log.append({ expected: cursor, commit: someCommit(), changes, notes }).catch(codeOf);
+      await until(async () => (await sessionsAt(database, 'UPDATE head%')) === 1);
+      // The server cannot tell anybody any more what it does. It goes on all the same.
+      proxy.resetAll();
+      expect(await fate).toBe('ambiguous');
+      // What SharedLog.settle does, once it has the row.
+      await owner.query('UPDATE head SET commit_id = 77, commits = commits + 1 WHERE id = 1');
+      await owner.query('INSERT INTO `commit` SELECT revision, notes, commits, commit_id, 0, 0 FROM head');
+      await owner.query('COMMIT');
+      await until(async () => (await sessionsAt(database, '%')) === 1);
+      for (const table of ['log', 'note', 'lease']) {
+        expect(await server.query(`SELECT COUNT(*) FROM ${database}.${table}`), table).toEqual([[0]]);
+      }
+      expect(await server.query(`SELECT id FROM ${database}.commit ORDER BY number DESC LIMIT 1`)).toEqual([[77]]);
+    } finally {
+      await log.close();
+      await owner.end();
+      await proxy.stop();
+    }
+  }, 120_000);
+
+  /** Sessions of a database that wait for or do such a statement. */
+  async function sessionsAt(database: string, statement: string): Promise<number> {
+    const [row] = await server.query(
+      `SELECT COUNT(*) FROM information_schema.processlist WHERE db = '${database}' AND COALESCE(info, '') LIKE '${statement}'`,
+    );
+    return Number(row?.[0]);
   }
 
   it('connections cut in the middle of an append: none is lost, none is there that was refused', async () => {

@@ -1,13 +1,19 @@
 import { hasMariadb, MariadbServer } from '../support/mariadb.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
+
+/** Where a database is reached, such as at a proxy. */
+export interface Way {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A real database server that several kedges share, and what can happen to it. */
 export interface Database {
   readonly name: string;
-  /** For a kedge; each time the same store. Through a proxy when one is given. */
-  url(through?: TcpProxy): string;
-  proxy(): Promise<TcpProxy>;
+  /** For a kedge; each time the same store. By a way of its own when one is given. */
+  url(through?: Way): string;
+  /** Where the server listens, on 127.0.0.1. */
+  readonly port: number;
   /** kill -9, and back again. */
   crash(): Promise<void>;
   restart(): Promise<void>;
@@ -26,8 +32,8 @@ async function startPostgres(): Promise<Database> {
   const database = server.freshDatabase();
   return {
     name: 'PostgreSQL',
-    url: (through) => `postgres://kedge@127.0.0.1:${through?.port ?? server.port}/${database}`,
-    proxy: () => TcpProxy.start(server.port),
+    port: server.port,
+    url: ({ host, port } = server) => `postgres://kedge@${host}:${port}/${database}?sslmode=disable`,
     async crash() {
       await server.stop('kill');
       await server.run();
@@ -51,8 +57,8 @@ async function startMariadb(): Promise<Database> {
   const database = server.freshDatabase();
   return {
     name: 'MariaDB',
-    url: (through) => server.url(database, '', through?.port),
-    proxy: () => TcpProxy.start(server.port),
+    port: server.port,
+    url: ({ host, port } = server) => `mysql://root@${host}:${port}/${database}?tls=off`,
     async crash() {
       await server.stop('kill');
       await server.run();

@@ -6,29 +6,39 @@ import type { ServerProcess } from '../support/server-process.ts';
 import { pause } from './database.ts';
 import { PREFIX } from './load.ts';
 
+/** Where and how a replica runs. */
+export interface Place {
+  /** Of the store. */
+  readonly url: string;
+  /** As KedgeOptions have them. */
+  readonly host?: string;
+  readonly prefix?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Several kedges on one database; one that is killed comes back at its place. */
 export class Fleet {
-  readonly #urls: readonly string[];
+  readonly #places: readonly Place[];
   readonly #ports: readonly number[];
   readonly #replicas: (ServerProcess | undefined)[];
 
-  private constructor(urls: readonly string[], ports: readonly number[]) {
-    this.#urls = urls;
+  private constructor(places: readonly Place[], ports: readonly number[]) {
+    this.#places = places;
     this.#ports = ports;
-    this.#replicas = urls.map(() => undefined);
+    this.#replicas = places.map(() => undefined);
   }
 
-  /** One replica for each URL of the same store. */
-  static async start(urls: readonly string[]): Promise<Fleet> {
+  /** One replica for each place. */
+  static async start(places: readonly Place[]): Promise<Fleet> {
     const ports: number[] = [];
-    for (const _ of urls) ports.push(await freePort());
-    const fleet = new Fleet(urls, ports);
-    await Promise.all(urls.map((_, i) => fleet.startReplica(i)));
+    for (const _ of places) ports.push(await freePort());
+    const fleet = new Fleet(places, ports);
+    await Promise.all(places.map((_, i) => fleet.startReplica(i)));
     return fleet;
   }
 
   get endpoints(): string[] {
-    return this.#ports.map((port) => `127.0.0.1:${port}`);
+    return this.#ports.map((port, i) => `${this.#places[i]?.host ?? '127.0.0.1'}:${port}`);
   }
 
   replica(i: number): ServerProcess {
@@ -38,8 +48,9 @@ export class Fleet {
   }
 
   async startReplica(i: number): Promise<void> {
-    const args = [`--store=${this.#urls[i]}`, `--name=replica-${i}`];
-    this.#replicas[i] = await startKedge({ port: this.#ports[i] ?? 0, args });
+    const { url, ...how } = this.#places[i] ?? { url: '' };
+    const args = [`--store=${url}`, `--name=replica-${i}`];
+    this.#replicas[i] = await startKedge({ ...how, port: this.#ports[i] ?? 0, args });
   }
 
   async killReplica(i: number): Promise<void> {
@@ -100,6 +111,14 @@ export class Fleet {
       client.close();
     }
     return hashes;
+  }
+
+  /** A metric without labels, as one replica tells it. */
+  async metric(i: number, name: string): Promise<number> {
+    const text = await (await fetch(`http://${this.endpoints[i]}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`no metric ${name}`);
+    return Number(line.split(' ')[1]);
   }
 
   async stop(): Promise<void> {

@@ -3,21 +3,20 @@ import type { Event, KeyValue } from '../support/messages.ts';
 import { type Call, checkHistory, type Found } from './history.ts';
 
 /** The checker must find what is wrong: histories that no order explains, one of each kind. */
-function kv(revision: number, key: string, value = ''): KeyValue {
-  const number = String(revision);
+function kv(revision: number, key: string, value = '', createRevision = revision, version = 1): KeyValue {
   return {
     key: Buffer.from(key),
     value: Buffer.from(value),
-    create_revision: number,
-    mod_revision: number,
-    version: '1',
+    create_revision: String(createRevision),
+    mod_revision: String(revision),
+    version: String(version),
     lease: '0',
   };
 }
 
-const put = (revision: number, key: string, value: string): Event => ({
+const put = (revision: number, key: string, value: string, createRevision = revision, version = 1): Event => ({
   type: 'PUT',
-  kv: kv(revision, key, value),
+  kv: kv(revision, key, value, createRevision, version),
   prev_kv: null,
 });
 const gone = (revision: number, key: string): Event => ({ type: 'DELETE', kv: kv(revision, key), prev_kv: null });
@@ -49,7 +48,16 @@ describe('a history', () => {
       call(11, 12, { kind: 'delete', key: 'a' }, { revision: 4, done: true }),
       call(13, 99, { kind: 'put', keys: ['b'], value: 'lost' }, undefined),
     ];
-    expect(() => checkHistory(calls, [put(2, 'a', '1'), put(3, 'a', '2'), gone(4, 'a')])).not.toThrow();
+    const lostDelete = call(14, 20, { kind: 'delete', key: 'c' }, undefined);
+    const log = [
+      put(2, 'a', '1'),
+      put(3, 'a', '2', 2, 2),
+      gone(4, 'a'),
+      put(5, 'b', 'lost'),
+      put(6, 'c', 'c'),
+      gone(7, 'c'),
+    ];
+    expect(() => checkHistory([...calls, write(14, 15, 'c', 'c', 6), lostDelete], log)).not.toThrow();
   });
 
   const wrong: readonly (readonly [string, readonly Call[], readonly Event[], RegExp])[] = [
@@ -65,7 +73,7 @@ describe('a history', () => {
     [
       'a write done twice',
       [call(0, 1, { kind: 'put', keys: ['a'], value: '1' }, undefined)],
-      [put(2, 'a', '1'), put(3, 'a', '1')],
+      [put(2, 'a', '1'), put(3, 'a', '1', 2, 2)],
       /written at 2 and 3/,
     ],
     [
@@ -80,16 +88,59 @@ describe('a history', () => {
         write(0, 1, 'a', '1', 2),
         call(2, 3, { kind: 'cas', key: 'a', expectedRevision: 0, value: '2' }, { revision: 3, done: true }),
       ],
-      [put(2, 'a', '1'), put(3, 'a', '2')],
+      [put(2, 'a', '1'), put(3, 'a', '2', 2, 2)],
       /was done/,
     ],
     [
       'a delete of nothing',
       [call(0, 1, { kind: 'delete', key: 'a' }, { revision: 2, done: true })],
-      [gone(2, 'a')],
+      [put(2, 'b', '1')],
       /the log had undefined/,
     ],
     ['a value of nobody', [], [put(2, 'a', '1')], /nobody asked for/],
+    [
+      'a delete of nobody',
+      [write(0, 1, 'a', '1', 2), write(2, 3, 'b', '2', 4)],
+      [put(2, 'a', '1'), gone(3, 'a'), put(4, 'b', '2')],
+      /deletes a at revision 3, and nobody/,
+    ],
+    [
+      'one delete told to two',
+      [
+        write(0, 1, 'a', '1', 2),
+        call(2, 5, { kind: 'delete', key: 'a' }, { revision: 3, done: true }),
+        call(2, 5, { kind: 'delete', key: 'a' }, { revision: 3, done: true }),
+      ],
+      [put(2, 'a', '1'), gone(3, 'a')],
+      /revision 3 was told to/,
+    ],
+    [
+      'a refused compare that was written',
+      [
+        write(0, 1, 'a', '1', 2),
+        call(
+          2,
+          3,
+          { kind: 'cas', key: 'a', expectedRevision: 1, value: '2' },
+          { revision: 2, done: false, found: found('a', '1', 2) },
+        ),
+      ],
+      [put(2, 'a', '1'), put(3, 'a', '2', 2, 2)],
+      /refused, and written at 3/,
+    ],
+    [
+      'a lost write that came before it was asked for',
+      [write(0, 1, 'b', '2', 3), call(2, 9, { kind: 'put', keys: ['a'], value: '1' }, undefined)],
+      [put(2, 'a', '1'), put(3, 'b', '2')],
+      /done at revision 2, but 3 was told before/,
+    ],
+    [
+      'two deletes where one was asked for',
+      [write(0, 1, 'a', '1', 2), call(2, 9, { kind: 'delete', key: 'a' }, undefined), write(3, 4, 'a', '2', 4)],
+      [put(2, 'a', '1'), gone(3, 'a'), put(4, 'a', '2'), gone(5, 'a')],
+      /deletes a at revision 5, and nobody/,
+    ],
+    ['a version that is skipped', [write(0, 1, 'a', '1', 2)], [put(2, 'a', '1', 2, 2)], /version 2, not 2 and 1/],
   ];
   for (const [name, calls, events, message] of wrong) {
     it(`with ${name} is found out`, () => {

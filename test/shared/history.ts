@@ -1,4 +1,4 @@
-import type { Event } from '../support/messages.ts';
+import type { Event, KeyValue } from '../support/messages.ts';
 
 /*
  * Linearizability, by the witness that the store itself gives. etcd numbers its states: every answer tells the revision
@@ -7,8 +7,9 @@ import type { Event } from '../support/messages.ts';
  *   1. replaying the log of all events gives, at the revision that an answer tells, what the answer says, and
  *   2. revisions respect time: what began after another call was answered tells no earlier revision, a write a later one.
  *
- * No search over orders is needed, and nothing is left unexplained: a call whose answer was lost has happened at most
- * once, and every event is somebody's.
+ * No search over orders is needed, and nothing is left unexplained: every revision is one call's; a call whose answer was
+ * lost has happened at most once and not before it began; a compare that was refused has written nothing. Versions and
+ * create revisions follow from the events before them.
  */
 
 /** One call of one client. Times are of one clock, in milliseconds. */
@@ -61,24 +62,66 @@ export interface Found {
 
 /** Throws an Error that names the first call that no order explains. `events`: the whole log, from the first revision on. */
 export function checkHistory(calls: readonly Call[], events: readonly Event[]): void {
-  checkTimes(calls);
+  const toldBefore = checkTimes(calls);
   const states = new States(events);
-  const owners = new Map<string, number>();
+  const owners = new Map<number, Call>();
   for (const call of calls) {
-    if (call.answer !== undefined) states.check(call, call.answer);
-    if (call.what.kind !== 'put' && call.what.kind !== 'cas') continue;
-    const revision = states.revisionOf(call.what.value);
-    if (revision !== undefined) owners.set(call.what.value, revision);
+    const { what, answer } = call;
+    if (answer !== undefined) states.check(call, answer);
+    let revision = answer !== undefined && isWrite(call, answer) ? answer.revision : undefined;
+    if (what.kind === 'put' || what.kind === 'cas') {
+      const written = states.revisionOf(what.value);
+      if (answer?.done === false && written !== undefined)
+        throw new Error(`${show(call)} was refused, and written at ${written}`);
+      revision ??= written;
+    }
+    if (revision === undefined) continue;
+    const other = owners.get(revision);
+    if (other !== undefined) throw new Error(`revision ${revision} was told to ${show(other)} and to ${show(call)}`);
+    owners.set(revision, call);
+    checkBegan(call, revision, toldBefore);
   }
-  for (const value of states.values()) {
-    if (!owners.has(value)) throw new Error(`the log has a value that nobody asked for: ${value}`);
+  states.eachDeleteOfNobody(owners, (key, revisions) => {
+    const unanswered = calls.filter(
+      ({ what, answer }) => answer === undefined && what.kind === 'delete' && what.key === key,
+    );
+    checkDeletes(key, revisions, unanswered, toldBefore);
+  });
+  for (const revision of states.revisions()) {
+    if (!owners.has(revision) && !states.isDelete(revision))
+      throw new Error(`the log has a value that nobody asked for, at revision ${revision}`);
   }
 }
 
-/** Rule 2. */
-function checkTimes(calls: readonly Call[]): void {
+/** What was not answered may have happened, but not before it was asked for. */
+function checkBegan(call: Call, revision: number, toldBefore: ReadonlyMap<Call, number>): void {
+  const newest = toldBefore.get(call) ?? 0;
+  if (revision <= newest) {
+    throw new Error(`${show(call)} was done at revision ${revision}, but ${newest} was told before it began`);
+  }
+}
+
+/** Each delete that was told to nobody needs a call of its own, whose answer was lost and which began early enough. */
+function checkDeletes(
+  key: string,
+  revisions: readonly number[],
+  unanswered: readonly Call[],
+  toldBefore: ReadonlyMap<Call, number>,
+): void {
+  const earliest = unanswered.map((call) => toldBefore.get(call) ?? 0).sort((a, b) => a - b);
+  // The earliest delete by the call that may come first, and so on: if that does not fit, nothing does.
+  revisions.forEach((revision, i) => {
+    const newest = earliest[i];
+    if (newest === undefined || newest >= revision)
+      throw new Error(`the log deletes ${key} at revision ${revision}, and nobody asked for it`);
+  });
+}
+
+/** Rule 2. Answers the newest revision that was told to anybody before each call began. */
+function checkTimes(calls: readonly Call[]): ReadonlyMap<Call, number> {
   const byBegin = [...calls].sort((a, b) => a.beganMs - b.beganMs);
   const byEnd = calls.filter(({ answer }) => answer !== undefined).sort((a, b) => a.endedMs - b.endedMs);
+  const toldBefore = new Map<Call, number>();
   let newest = 0;
   let ended = 0;
   for (const call of byBegin) {
@@ -87,6 +130,7 @@ function checkTimes(calls: readonly Call[]): void {
       if (other === undefined || other.endedMs >= call.beganMs) break;
       newest = Math.max(newest, other.answer?.revision ?? 0);
     }
+    toldBefore.set(call, newest);
     const { answer } = call;
     if (answer === undefined) continue;
     const least = isWrite(call, answer) ? newest + 1 : newest;
@@ -94,34 +138,44 @@ function checkTimes(calls: readonly Call[]): void {
       throw new Error(`${show(call)} tells revision ${answer.revision}, but ${newest} was told before it began`);
     }
   }
+  return toldBefore;
 }
 
 function isWrite({ what }: Call, answer: Answer): boolean {
   return what.kind === 'put' || (what.kind !== 'read' && answer.done === true);
 }
 
+interface KeyVersion {
+  readonly revision: number;
+  /** undefined: deleted. */
+  readonly value: string | undefined;
+  readonly createRevision: number;
+  readonly version: number;
+}
+
 /** The states that a log goes through. */
 class States {
-  /** Per key, its versions in order; value undefined: deleted. */
-  readonly #versions = new Map<string, { readonly revision: number; readonly value: string | undefined }[]>();
+  /** Per key, its versions in order. */
+  readonly #versions = new Map<string, KeyVersion[]>();
   /** Value → the revision that wrote it. */
   readonly #written = new Map<string, number>();
   readonly #keysAt = new Map<number, string[]>();
 
   constructor(events: readonly Event[]) {
     let newest = 1;
-    for (const { type, kv } of events) {
+    for (const event of events) {
+      const { kv } = event;
       if (kv === null) throw new Error('an event without a key');
       const revision = Number(kv.mod_revision);
       if (revision !== newest && revision !== newest + 1) throw new Error(`revision ${revision} follows ${newest}`);
       newest = revision;
       const key = kv.key.toString('latin1');
-      const value = type === 'DELETE' ? undefined : kv.value.toString('latin1');
       const versions = this.#versions.get(key) ?? [];
       this.#versions.set(key, versions);
-      if (versions.at(-1)?.revision === revision) throw new Error(`${key} twice at revision ${revision}`);
-      versions.push({ revision, value });
+      const version = versionOf(event, kv, versions.at(-1));
+      versions.push(version);
       this.#keysAt.set(revision, [...(this.#keysAt.get(revision) ?? []), key]);
+      const { value } = version;
       if (value === undefined) continue;
       const before = this.#written.get(value);
       if (before !== undefined && before !== revision)
@@ -130,22 +184,44 @@ class States {
     }
   }
 
-  values(): Iterable<string> {
-    return this.#written.keys();
+  revisions(): Iterable<number> {
+    return this.#keysAt.keys();
   }
 
   revisionOf(value: string): number | undefined {
     return this.#written.get(value);
   }
 
+  isDelete(revision: number): boolean {
+    const [key = ''] = this.#keysAt.get(revision) ?? [];
+    return this.#versions.get(key)?.find((each) => each.revision === revision)?.value === undefined;
+  }
+
+  /** Keys with the revisions at which they were deleted, in order, without those that have an owner. */
+  eachDeleteOfNobody(
+    owners: ReadonlyMap<number, unknown>,
+    visit: (key: string, revisions: readonly number[]) => void,
+  ): void {
+    for (const [key, versions] of this.#versions) {
+      const deletes = versions.filter(({ value, revision }) => value === undefined && !owners.has(revision));
+      if (deletes.length > 0)
+        visit(
+          key,
+          deletes.map(({ revision }) => revision),
+        );
+    }
+  }
+
   at(key: string, revision: number): Found | undefined {
     const versions = this.#versions.get(key) ?? [];
-    let found: Found | undefined;
-    for (const version of versions) {
-      if (version.revision > revision) break;
-      found = version.value === undefined ? undefined : { value: version.value, revision: version.revision };
+    let [from, to] = [0, versions.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((versions[middle]?.revision ?? 0) <= revision) from = middle + 1;
+      else to = middle;
     }
-    return found;
+    const there = versions[from - 1];
+    return there?.value === undefined ? undefined : { value: there.value, revision: there.revision };
   }
 
   /** Rule 1. */
@@ -209,6 +285,25 @@ class States {
       );
     }
   }
+}
+
+/** Throws when the event does not follow from the key's version before it. */
+function versionOf({ type }: Event, kv: KeyValue, before: KeyVersion | undefined): KeyVersion {
+  const key = kv.key.toString('latin1');
+  const revision = Number(kv.mod_revision);
+  if (before?.revision === revision) throw new Error(`${key} twice at revision ${revision}`);
+  if (type === 'DELETE') {
+    if (before?.value === undefined) throw new Error(`${key} is deleted at ${revision} and was not there`);
+    return { revision, value: undefined, createRevision: 0, version: 0 };
+  }
+  const createRevision = before?.value === undefined ? revision : before.createRevision;
+  const version = (before?.version ?? 0) + 1;
+  if (Number(kv.create_revision) !== createRevision || Number(kv.version) !== version) {
+    throw new Error(
+      `${key} at ${revision} has create revision ${kv.create_revision} and version ${kv.version}, not ${createRevision} and ${version}`,
+    );
+  }
+  return { revision, value: kv.value.toString('latin1'), createRevision, version };
 }
 
 function show({ what, beganMs }: Call): string {

@@ -5,7 +5,8 @@ import type { Answer, Call, Found } from './history.ts';
 
 const KEYS = 12;
 export const PREFIX = '/shared/';
-const everything = { key: Buffer.from(PREFIX), range_end: Buffer.from('/shared0') };
+/** The range of all keys of a load. */
+export const everything = { key: Buffer.from(PREFIX), range_end: Buffer.from('/shared0') };
 
 /**
  * Clients that put, delete, compare and swap, and read through any of several endpoints, and note down every call. One
@@ -15,6 +16,8 @@ export class Load {
   readonly calls: Call[] = [];
   /** Calls without an answer, by the error. */
   readonly unanswered = new Map<string, number>();
+  /** `kind endpoint` of calls that were answered. */
+  readonly answeredKinds = new Set<string>();
   readonly #endpoints: readonly string[];
   readonly #random: Random;
   #running = true;
@@ -48,10 +51,12 @@ export class Load {
       const client = connections[at];
       if (client === undefined) return;
       const what = this.#next(seen);
+      const { endpoint } = client;
       const beganMs = performance.now();
       let answer: Answer | undefined;
       try {
         answer = await ask(client, what);
+        this.answeredKinds.add(`${what.kind} ${endpoint}`);
         for (const [key, { revision }] of answer.found ?? []) seen.set(key, revision);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
@@ -61,6 +66,8 @@ export class Load {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       this.calls.push({ beganMs, endedMs: performance.now(), what, answer });
+      // What one replica has answered must show at every other one.
+      if (this.#random.chance(10)) at = this.#random.below(connections.length);
     }
     for (const client of connections) client.close();
   }

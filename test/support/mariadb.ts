@@ -42,6 +42,7 @@ export interface MariadbSettings {
 /** A real MariaDB in a temporary folder, on a free port of loopback and a socket, durable as by default. */
 export class MariadbServer {
   readonly folder: string;
+  readonly host = '127.0.0.1';
   readonly port: number;
   #settings: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;

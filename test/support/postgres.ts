@@ -33,6 +33,7 @@ export interface PostgresSettings {
 /** A real PostgreSQL in a temporary folder, on a free port of loopback, durable as by default. */
 export class PostgresServer {
   readonly folder: string;
+  readonly host = '127.0.0.1';
   readonly port: number;
   #process: ChildProcess | undefined;
   #settings: Readonly<Record<string, string>>;

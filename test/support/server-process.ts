@@ -11,7 +11,7 @@ process.once('exit', () => {
 
 /** A server in a process of its own: etcd or kedge. Killed at the latest when the test process ends. */
 export class ServerProcess {
-  readonly host = '127.0.0.1';
+  readonly host: string;
   readonly port: number;
   readonly command: readonly string[];
   private readonly child: ChildProcess;
@@ -24,7 +24,9 @@ export class ServerProcess {
     port: number,
     environment: Readonly<Record<string, string>> = {},
     ownFolder?: string,
+    host = '127.0.0.1',
   ) {
+    this.host = host;
     const [program, ...args] = command;
     if (program === undefined) throw new Error('no command');
     this.port = port;
@@ -92,7 +94,7 @@ export class ServerProcess {
   }
 
   private async healthy(): Promise<boolean> {
-    if (!(await reachable(this.port))) return false;
+    if (!(await reachable(this.host, this.port))) return false;
     try {
       const response = await fetch(`http://${this.endpoint}/health`);
       const health = (await response.json()) as { health?: unknown };
@@ -107,9 +109,9 @@ export class ServerProcess {
   }
 }
 
-function reachable(port: number): Promise<boolean> {
+function reachable(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, host, () => {
       socket.destroy();
       resolve(true);
     });

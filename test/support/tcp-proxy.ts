@@ -15,9 +15,11 @@ interface Pair {
   isHolding: boolean;
 }
 
-/** Forwards connections of 127.0.0.1. Faults that are armed happen to whatever passes next, and only once. */
+/** Forwards connections to a port of 127.0.0.1, listening there too or elsewhere. Faults that are armed happen to whatever passes next, and only once. */
 export class TcpProxy {
+  readonly host: string;
   readonly #targetPort: number;
+  readonly #from: string;
   readonly #pairs = new Set<Pair>();
   readonly #server: Server;
   /** Bytes that still pass upwards before the cut; undefined: no cut. */
@@ -33,14 +35,17 @@ export class TcpProxy {
   turns = 0;
   #lastWasDown = true;
 
-  private constructor(targetPort: number) {
+  private constructor(targetPort: number, host: string, from: string) {
+    this.host = host;
+    this.#from = from;
     this.#targetPort = targetPort;
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy(targetPort);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+  /** `from`: the address that the server sees. */
+  static async start(targetPort: number, host = '127.0.0.1', from = '127.0.0.1'): Promise<TcpProxy> {
+    const proxy = new TcpProxy(targetPort, host, from);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, host, resolve));
     return proxy;
   }
 
@@ -128,6 +133,14 @@ export class TcpProxy {
     for (const pair of [...this.#pairs]) this.#cut(pair);
   }
 
+  /** As cutAll, so that the server cannot even write to who has gone. */
+  resetAll(): void {
+    for (const pair of [...this.#pairs]) {
+      pair.server.resetAndDestroy();
+      this.#cut(pair);
+    }
+  }
+
   /** No fault is armed any more. */
   disarm(): void {
     this.#upLeft = undefined;
@@ -146,7 +159,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const server = connect(this.#targetPort, '127.0.0.1');
+    const server = connect({ port: this.#targetPort, host: '127.0.0.1', localAddress: this.#from });
     server.on('error', () => {});
     client.setNoDelay(true);
     server.setNoDelay(true);

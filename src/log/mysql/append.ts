@@ -17,10 +17,14 @@ import { effectStatements, expireStatement, NOTE_COLUMNS, noteBytes, noteLiteral
  *   INSERT the rows, the notes, the commit; apply the notes
  *   COMMIT
  *
- * A guard is a SELECT that fails when the statement before it has found too few rows (an unsigned number below zero,
- * error 1690); an error ends the message, so COMMIT is never reached. Nothing is written then, and under READ COMMITTED
- * a compare-and-set that did not match keeps no lock: the one who was first is not held up by the one who asks what
+ * A guard fails unless the statement before it has found just so many rows (an unsigned number below zero, error 1690);
+ * an error ends the message, so COMMIT is never reached. Nothing is written then, and under READ COMMITTED a
+ * compare-and-set that did not match keeps no lock: the one who was first is not held up by the one who asks what
  * happened. Who comes second while the first one commits waits at the head's row, and then finds it moved.
+ *
+ * A server goes on with a message whose client is gone, up to COMMIT. Only ROW_COUNT() is -1 then, however many rows were
+ * found (seen with MariaDB 10.11): a guard that looks for too few must not take that for many. And it is a SET, which
+ * has nothing to send.
  *
  * On Galera each statement is a message of its own (connection.ts says why). Its nodes do not see each other's locks:
  * both of two appends get through to COMMIT, where certification lets one pass and ends the other with error 1213. Both
@@ -133,7 +137,7 @@ function ambiguous(error: ServerError, shown: string): LogError {
 
 /** Fails unless the statement before it has found so many rows. */
 function guard(rows: number): string {
-  return `SELECT CAST(ROW_COUNT() AS UNSIGNED) - CAST(${rows} AS UNSIGNED)`;
+  return `SET @kedge_guard = CAST(ROW_COUNT() = ${rows} AS UNSIGNED) - CAST(1 AS UNSIGNED)`;
 }
 
 const INSERT_LOG =

@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import { LogError } from '../../mvcc/log.ts';
 import type { PooledConnection } from '../shared/connection-pool.ts';
 import type { Host } from '../shared/host-list.ts';
-import { ConnectionLost, endsConnection, isConflict, ServerError } from './errors.ts';
+import type { Silence } from '../shared/silence.ts';
+import { ConnectionLost, endsConnection, isConflict, NoAnswer, ServerError } from './errors.ts';
 import type { MysqlOptions } from './options.ts';
 
 /** A row as the columns' values in order: numbers, strings (integers beyond 2^53), buffers or null. */
@@ -26,7 +27,9 @@ const ROLLBACKS_MAX = 3;
 export class MysqlConnection implements PooledConnection {
   readonly #driver: mysql.Connection;
   readonly #socket: Socket;
+  readonly #host: Host | undefined;
   readonly #clock: Clock;
+  readonly #silence: Silence;
   readonly #timeoutMs: number;
   readonly #isWanted: () => boolean;
   #isUsable = true;
@@ -34,19 +37,13 @@ export class MysqlConnection implements PooledConnection {
   /** Galera: statements of a transaction are sent one by one. */
   sendsOneByOne = false;
 
-  /** `isWanted`: whether its host is still the one to talk to. */
-  constructor(
-    driver: mysql.Connection,
-    socket: Socket,
-    {
-      clock,
-      timeoutMs,
-      isWanted,
-    }: { readonly clock: Clock; readonly timeoutMs: number; readonly isWanted: () => boolean },
-  ) {
+  constructor(driver: mysql.Connection, socket: Socket, way: ConnectionWay, timeoutMs: number) {
+    const { host, clock, silence, isWanted = () => true } = way;
     this.#driver = driver;
     this.#socket = socket;
+    this.#host = host;
     this.#clock = clock;
+    this.#silence = silence;
     this.#timeoutMs = timeoutMs;
     this.#isWanted = isWanted;
     this.#lastUsedMs = clock.monotonicMs();
@@ -68,9 +65,9 @@ export class MysqlConnection implements PooledConnection {
     if (!this.#isUsable) return Promise.reject(new ConnectionLost('the connection has ended'));
     const sql = statements.join(';');
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(timeoutMs, () => {
+      const timer = this.#silence.watch(this.#host, timeoutMs, (why) => {
         this.drop();
-        reject(new ConnectionLost(`no answer within ${timeoutMs} ms`));
+        reject(new NoAnswer(why));
       });
       this.#driver.query({ sql, rowsAsArray: true }, (error, result) => {
         timer.cancel();
@@ -149,6 +146,18 @@ export class MysqlConnection implements PooledConnection {
   }
 }
 
+/** What a connection needs beside the options. */
+export interface ConnectionWay {
+  /** undefined: the Unix socket that the options name. */
+  readonly host: Host | undefined;
+  readonly clock: Clock;
+  readonly silence: Silence;
+  /** Whether its host is still the one to talk to. */
+  readonly isWanted?: () => boolean;
+  /** The server's machine has accepted it; nothing has been said yet. */
+  readonly onAccepted?: () => void;
+}
+
 /** How long a server may take to say goodbye. */
 const CLOSE_MS_MAX = 2_000;
 
@@ -158,17 +167,17 @@ const CLOSE_MS_MAX = 2_000;
  */
 export async function connect(
   options: MysqlOptions,
-  host: Host | undefined,
   database: string | undefined,
-  clock: Clock,
-  isWanted: () => boolean = () => true,
+  way: ConnectionWay,
 ): Promise<MysqlConnection> {
+  const { host, onAccepted } = way;
   // Loaded when it is needed: most use another engine.
   const { default: driverModule } = await import('mysql2');
   const password = options.password ?? (await passwordFrom(options));
   const ssl = options.tls === 'off' ? undefined : await tlsFrom(options);
   const socket =
     host === undefined ? connectSocket(options.socketPath ?? '') : connectSocket({ host: host.host, port: host.port });
+  if (onAccepted !== undefined) socket.once('connect', onAccepted);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
   const driver = driverModule.createConnection({
@@ -197,12 +206,13 @@ export async function connect(
     socket.destroy();
     throw loginError(error);
   }
-  return new MysqlConnection(driver, socket, { clock, timeoutMs: options.statementTimeoutMs, isWanted });
+  return new MysqlConnection(driver, socket, way, options.statementTimeoutMs);
 }
 
 function loginError(error: unknown): Error {
   const { errno, sqlState, message } = error as { errno?: unknown; sqlState?: unknown; message: string };
-  if (typeof errno === 'number' && typeof sqlState === 'string')
+  // Before it greets a server tells no SQLSTATE; numbers of the system are below zero.
+  if (typeof errno === 'number' && (errno > 0 || typeof sqlState === 'string'))
     return new ServerError(errno, message, { cause: error });
   const remedy = /does not support secure/.test(message) ? ': set TLS up on the server, or say tls=off' : '';
   return new ConnectionLost(message + remedy, { cause: error });

@@ -2,8 +2,9 @@ import type { Clock } from '../../base/clock.ts';
 import { LogError } from '../../mvcc/log.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import { type Host, HostList, showHost } from '../shared/host-list.ts';
+import { Silence } from '../shared/silence.ts';
 import { checkServer, type ServerFacts } from './checks.ts';
-import { connect, type MysqlConnection, numberAt } from './connection.ts';
+import { type ConnectionWay, connect, type MysqlConnection, numberAt } from './connection.ts';
 import { ErrorNumber, ServerError, translate } from './errors.ts';
 import { NOW_US } from './literals.ts';
 import type { MysqlOptions } from './options.ts';
@@ -17,6 +18,7 @@ export class Connector {
   readonly #options: MysqlOptions;
   readonly #clock: Clock;
   readonly #hosts: HostList;
+  readonly silence: Silence;
   #facts: ServerFacts | undefined;
   /** Until then what is refused is refused for good; later it is a server that will come to its senses. */
   #isProven = false;
@@ -25,6 +27,7 @@ export class Connector {
     this.#options = options;
     this.#clock = clock;
     this.#hosts = new HostList(options.hosts);
+    this.silence = new Silence(clock, (host) => this.#look(host));
   }
 
   /** The server that was connected to last. */
@@ -60,10 +63,10 @@ export class Connector {
     const { database, shown } = this.#options;
     const hosts = this.#options.socketPath === undefined ? this.#hosts.inOrder() : [undefined];
     for (const host of hosts) {
-      const connection = await connect(this.#options, host, database, this.#clock).catch((error: unknown) => error);
+      const connection = await connect(this.#options, database, this.#way(host)).catch((error: unknown) => error);
       if (!(connection instanceof Error)) return (connection as MysqlConnection).close();
       if (!(connection instanceof ServerError) || connection.number !== ErrorNumber.BAD_DB) continue;
-      const server = await connect(this.#options, host, undefined, this.#clock);
+      const server = await connect(this.#options, undefined, this.#way(host));
       try {
         if (isReadOnly(await setUp(server))) continue;
         await server.rows(`CREATE DATABASE IF NOT EXISTS \`${database}\` CHARACTER SET binary`);
@@ -89,8 +92,10 @@ export class Connector {
 
   async #connectTo(host: Host | undefined): Promise<MysqlConnection> {
     const { database } = this.#options;
-    const isWanted = (): boolean => host === undefined || this.#hosts.preferred === host;
-    const connection = await connect(this.#options, host, database, this.#clock, isWanted);
+    const losses = this.silence.losses(host);
+    const isWanted = (): boolean =>
+      losses === this.silence.losses(host) && (host === undefined || this.#hosts.preferred === host);
+    const connection = await connect(this.#options, database, { ...this.#way(host), isWanted });
     try {
       const settings = await setUp(connection);
       connection.sendsOneByOne = isGalera(settings);
@@ -101,6 +106,20 @@ export class Connector {
       connection.drop();
       throw error;
     }
+  }
+
+  #way(host: Host | undefined): ConnectionWay {
+    return { host, clock: this.#clock, silence: this.silence };
+  }
+
+  /** A server shuts out whose connections come to nothing too often: so this one logs in, and is told only what came first. */
+  #look(host: Host): Promise<boolean> {
+    return new Promise((resolve) => {
+      connect(this.#options, undefined, { ...this.#way(host), onAccepted: () => resolve(true) }).then(
+        (connection) => connection.close(),
+        () => resolve(false),
+      );
+    });
   }
 
   async #check(connection: MysqlConnection, settings: Settings) {

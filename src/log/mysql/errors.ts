@@ -18,6 +18,9 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
+/** No answer came in time. */
+export class NoAnswer extends ConnectionLost {}
+
 /** The errors that the engine tells apart, by the servers' own names. */
 export const ErrorNumber = {
   DISK_FULL: 1021,
@@ -31,6 +34,8 @@ export const ErrorNumber = {
   DUP_ENTRY: 1062,
   RECORD_FILE_FULL: 1114,
   NET_PACKET_TOO_LARGE: 1153,
+  /** Too many connections of this host came to nothing. */
+  HOST_IS_BLOCKED: 1129,
   TABLEACCESS_DENIED: 1142,
   NO_SUCH_TABLE: 1146,
   LOCK_WAIT_TIMEOUT: 1205,
@@ -125,6 +130,11 @@ export function translate(error: unknown, shown: string): LogError {
   if (number === N.LOCK_DEADLOCK || number === N.DUP_ENTRY) return tell('others were in the way, time and again');
   if (number === N.NET_PACKET_TOO_LARGE)
     return tell("one value is larger than the server takes: raise the server's max_allowed_packet");
+  if (number === N.HOST_IS_BLOCKED) {
+    const remedy = 'run FLUSH HOSTS on the server, find out what breaks connections off, and raise max_connect_errors';
+    const what = `the server has shut this host out after too many broken connections (${text})`;
+    return new LogError('refused', `store ${shown}: ${what}: ${remedy}`, options);
+  }
   if (DENIED.has(number)) return new LogError('refused', `store ${shown}: the server denies it (${text})`, options);
   if (DAMAGED.has(number)) {
     const remedy = "look at the server's log, and restore a backup if a table is damaged";

@@ -24,7 +24,7 @@ import { retryConflicts } from './conflicts.ts';
 import type { MysqlConnection } from './connection.ts';
 import { Connector } from './connector.ts';
 import { claimDuty, releaseDuty } from './duties.ts';
-import { ConnectionLost, translate } from './errors.ts';
+import { ConnectionLost, NoAnswer, translate } from './errors.ts';
 import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
 import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
 import { FLUSH_ROWS, news } from './news.ts';
@@ -90,6 +90,7 @@ export class MysqlLog implements SharedLog {
     this.#breaker = new Breaker(context, this.stats, () =>
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
+    this.#connector.silence.onGone = () => this.#breaker.noteGone();
   }
 
   async open(): Promise<LogState> {
@@ -344,14 +345,14 @@ export class MysqlLog implements SharedLog {
     });
   }
 
-  /** A connection that lay idle may be broken and not know it: one more try, on another one. */
+  /** A connection that lay idle may be broken and not know it: one more try, on another one, unless one waited in vain. */
   async #attempt<T>(work: (connection: MysqlConnection) => Promise<T>, attempts: number): Promise<T> {
     try {
       return await this.#others.use(work);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.stats.connectionsLost.value += 1;
-      if (attempts === 1) throw error;
+      if (attempts === 1 || error instanceof NoAnswer) throw error;
       return this.#attempt(work, attempts - 1);
     }
   }

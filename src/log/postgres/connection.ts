@@ -7,6 +7,7 @@ import type { PooledConnection } from '../shared/connection-pool.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import type { EngineContext } from '../shared/engine-context.ts';
 import { type Host, showHost } from '../shared/host-list.ts';
+import type { Silence } from '../shared/silence.ts';
 import { isServerError } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
 
@@ -24,6 +25,8 @@ export type TextRow = readonly (string | null)[];
 
 /** How long this side waits beyond the server's own timeout. */
 const GRACE_MS = 2_000;
+/** A connection that is only listened to finds out that its other end is gone: some ten seconds after this one. */
+const KEEPALIVE_DELAY_MS = 10_000;
 
 /**
  * One connection. Queries may be sent one after the other without waiting: they are done in that order, each in a
@@ -35,6 +38,7 @@ export class PgConnection implements PooledConnection {
   readonly #socket: Socket;
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
+  readonly #silence: Silence;
   #isBroken = false;
   /** Whether it should still be used, asked of its maker. */
   readonly #isWanted: (host: Host) => boolean;
@@ -49,6 +53,7 @@ export class PgConnection implements PooledConnection {
     this.#socket = parts.socket;
     this.#options = parts.options;
     this.#context = parts.context;
+    this.#silence = parts.silence;
     this.#isWanted = parts.isWanted;
     this.#client.on('error', () => this.#broke());
     this.#client.on('end', () => this.#broke());
@@ -60,6 +65,7 @@ export class PgConnection implements PooledConnection {
     options: PostgresOptions,
     host: Host,
     context: EngineContext,
+    silence: Silence,
     isWanted: (host: Host) => boolean = () => true,
   ): Promise<PgConnection> {
     const { Client } = (await import('pg')).default;
@@ -72,6 +78,7 @@ export class PgConnection implements PooledConnection {
       password: await passwordOf(options),
       application_name: options.applicationName,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
       stream: () => socket,
       ssl: host.host.startsWith('/') ? false : await tlsOf(options),
       types: { getTypeParser: () => (text: string) => text },
@@ -92,7 +99,7 @@ export class PgConnection implements PooledConnection {
     } finally {
       timer.cancel();
     }
-    return new PgConnection({ client, socket, options, context, host, isWanted });
+    return new PgConnection({ client, socket, options, context, silence, host, isWanted });
   }
 
   get isUsable(): boolean {
@@ -142,7 +149,8 @@ export class PgConnection implements PooledConnection {
 
   async #inTime<T>(answer: Promise<T>): Promise<T> {
     const waitMs = this.#options.statementTimeoutMs + GRACE_MS;
-    const timer = this.#context.clock.after(waitMs, () => this.destroy(`no answer within ${waitMs} ms`));
+    const isNear = this.host.host.startsWith('/');
+    const timer = this.#silence.watch(isNear ? undefined : this.host, waitMs, (why) => this.destroy(why));
     try {
       return await answer;
     } catch (error) {
@@ -175,6 +183,7 @@ interface ConnectionParts {
   readonly socket: Socket;
   readonly options: PostgresOptions;
   readonly context: EngineContext;
+  readonly silence: Silence;
   readonly host: Host;
   readonly isWanted: (host: Host) => boolean;
 }

@@ -4,8 +4,10 @@ import { DatabaseAway } from '../shared/database-away.ts';
 import type { DatabaseStats } from '../shared/database-stats.ts';
 import type { EngineContext } from '../shared/engine-context.ts';
 import { type Host, showHost } from '../shared/host-list.ts';
+import { Silence } from '../shared/silence.ts';
 import { PgConnection } from './connection.ts';
 import { ALREADY_THERE, isServerError, NO_SUCH_DATABASE, READ_ONLY, translate } from './errors.ts';
+import { look } from './look.ts';
 import type { PostgresOptions } from './options.ts';
 import { type FoundPrimary, newestPrimary } from './primary-search.ts';
 
@@ -43,11 +45,13 @@ export class Connections {
   readonly #timelines = new Map<string, number>();
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
+  readonly silence: Silence;
   #isOpened = false;
 
   constructor(options: PostgresOptions, context: EngineContext, stats: DatabaseStats) {
     this.#options = options;
     this.#context = context;
+    this.silence = new Silence(context.clock, look);
     const limits = {
       connectionsMax: options.poolMax - OTHERS,
       waitMs: options.poolWaitMs,
@@ -130,20 +134,22 @@ export class Connections {
   }
 
   async #connectOrCreate(host: Host, options: PostgresOptions): Promise<PgConnection> {
-    const isWanted = (each: Host) => this.#current === undefined || each === this.#current;
+    const losses = this.silence.losses(host);
+    const isWanted = (each: Host) =>
+      losses === this.silence.losses(host) && (this.#current === undefined || each === this.#current);
     try {
-      return await PgConnection.connect(options, host, this.#context, isWanted);
+      return await PgConnection.connect(options, host, this.#context, this.silence, isWanted);
     } catch (error) {
       const isMissing = isServerError(error) && error.code === NO_SUCH_DATABASE;
       if (!isMissing || this.#isOpened || options.pgbouncer) throw error;
     }
     await this.#createDatabase(host, options);
-    return PgConnection.connect(options, host, this.#context, isWanted);
+    return PgConnection.connect(options, host, this.#context, this.silence, isWanted);
   }
 
   async #createDatabase(host: Host, options: PostgresOptions): Promise<void> {
     const elsewhere = { ...options, database: 'postgres', statementTimeoutMs: CREATE_TIMEOUT_MS };
-    const connection = await PgConnection.connect(elsewhere, host, this.#context);
+    const connection = await PgConnection.connect(elsewhere, host, this.#context, this.silence);
     try {
       await connection.run(`CREATE DATABASE "${options.database.replaceAll('"', '""')}"`);
       this.#context.logger.info('made the database', { database: options.database });

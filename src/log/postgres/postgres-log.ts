@@ -75,6 +75,7 @@ export class PostgresLog implements SharedLog {
     this.#connections = new Connections(options, context, this.stats);
     this.#lane = new AppendLane(() => this.#connections.connect(), options.poolWaitMs, context);
     this.#breaker = new Breaker(context, this.stats, () => this.#use((c) => c.query(this.#statements.head)));
+    this.#connections.silence.onGone = () => this.#breaker.noteGone();
     this.#space = new Space(this.#connections, options, this.#statements, context.clock);
   }
 

@@ -12,12 +12,13 @@ import type { DatabaseStats } from './database-stats.ts';
 import type { EngineContext } from './engine-context.ts';
 
 /*
- *             fails OPEN_AFTER times in a row
+ *             fails OPEN_AFTER times in a row, or once when the host is known to be gone
  *   closed ───────────────────────────────────▶ open: every call fails at once
  *      ▲                                          │ a pause, growing, of at most PAUSE_MS_MAX
- *      └──────── a call or the probe succeeds ◀── half open: one call, or the probe, tries; others wait for it
+ *      └──────────────── the probe succeeds ◀── half open: the probe tries
  *
- * While it is closed and the database is away, calls wait: for a connection, and no longer than the pool lets them.
+ * While it is closed and the database is away, calls wait: for a connection, and no longer than the pool lets them. While
+ * it is not, they fail at once: a probe may have to wait for a machine that is gone, and nobody else needs to.
  */
 
 const OPEN_AFTER = 3;
@@ -26,9 +27,10 @@ const PAUSE_MS_MAX = 5_000;
 
 /** Spares requests the waiting when the database is known to be away, and the database the requests. */
 export class Breaker {
+  readonly #failures = new Failures(OPEN_AFTER);
   readonly #policy = circuitBreaker(handleType(DatabaseAway), {
     halfOpenAfter: new ExponentialBackoff({ initialDelay: PAUSE_MS_MIN, maxDelay: PAUSE_MS_MAX }),
-    breaker: new ConsecutiveBreaker(OPEN_AFTER),
+    breaker: this.#failures,
   });
   readonly #context: EngineContext;
   readonly #probe: () => Promise<unknown>;
@@ -58,12 +60,19 @@ export class Breaker {
 
   /** Rejects with DatabaseAway at once when open, else with what the call rejects with. */
   async run<T>(call: () => Promise<T>): Promise<T> {
+    if (!this.isClosed) throw new DatabaseAway(this.#lastProblem);
     try {
       return await this.#policy.execute(call);
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) throw error;
+      // It opened meanwhile.
       throw new DatabaseAway(this.#lastProblem, 'unavailable', { cause: error });
     }
+  }
+
+  /** The host is gone without a word: the next failure is enough. */
+  noteGone(): void {
+    this.#failures.isEnough = true;
   }
 
   /** No more probes. */
@@ -82,10 +91,25 @@ export class Breaker {
   async #tryProbe(): Promise<void> {
     if (this.#isStopped || this.isClosed) return;
     try {
-      await this.run(this.#probe);
+      await this.#policy.execute(this.#probe);
     } catch {
       // Still away, or its pause is not over. The next probe will tell.
     }
     if (!this.isClosed) this.#scheduleProbe();
+  }
+}
+
+class Failures extends ConsecutiveBreaker {
+  isEnough = false;
+
+  override success(): void {
+    this.isEnough = false;
+    super.success();
+  }
+
+  override failure(): boolean {
+    const opens = super.failure() || this.isEnough;
+    this.isEnough = false;
+    return opens;
   }
 }
