@@ -6,6 +6,7 @@ import { peers } from './peers.ts';
 import { resources } from './resources.ts';
 import type { Section } from './section.ts';
 import { sharedSections } from './shared.ts';
+import { sharedCompactionSections } from './shared-compaction.ts';
 import { start } from './start.ts';
 
 /** In the order they run, behind the table. */
@@ -18,4 +19,5 @@ export const sections: readonly Section[] = [
   resources,
   peers,
   ...sharedSections,
+  ...sharedCompactionSections,
 ];

@@ -10,6 +10,8 @@ export interface SectionContext {
   readonly folder: string;
   readonly pace: Pace;
   progress(text: string): void;
+  /** Prints a finding at once, for sections that take long; those that `run` resolves with come after. */
+  tell(finding: Finding): void;
 }
 
 /** A part of the benchmark that is no table of rates. */

@@ -14,6 +14,7 @@ import { median } from '../rounds.ts';
 import { GetWorkload } from '../workloads/get.ts';
 import { PutWorkload } from '../workloads/put.ts';
 import type { Section, SectionContext } from './section.ts';
+import { onStore } from './shared-compaction.ts';
 
 /*
  * Replicas on one database, which is as durable as it comes: against etcd in the same run, against the database's own
@@ -172,13 +173,6 @@ async function run(engine: Engine, { kedge, etcd, folder, pace, progress }: Sect
     for (const peer of peers) await peer.remove();
     await database.dispose();
   }
-}
-
-function onStore(kedge: PeerProgram, url: string, name: string): PeerProgram {
-  return {
-    name: kedge.name,
-    command: (folder, port, spare) => [...kedge.command(folder, port, spare), '--store', url, '--name', name],
-  };
 }
 
 /** Medians of rates, one round after the other on each. */
