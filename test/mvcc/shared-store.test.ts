@@ -27,6 +27,8 @@ async function replica(name: string, database: SharedMemoryStore): Promise<Reloa
         random: Math.random,
         quotaBytes: -1,
         replica: name,
+        // Time stands still here.
+        limits: { sharedGraceMs: 0 },
         stats,
         onLost,
       }),

@@ -54,7 +54,7 @@ export async function sweep(
 const KEPT_COMMITS = 10_000;
 const KEPT_US = 3_600_000_000;
 /** Commits forgotten in one transaction. */
-const FORGOTTEN_MAX = 2_000;
+const FORGOTTEN_MAX = 1_000;
 
 /** Forgets old commits, and the notes that led to them. True when there may be more to forget. */
 export async function forgetOldCommits(connection: MysqlConnection): Promise<boolean> {

@@ -17,6 +17,7 @@ import { Breaker } from '../shared/breaker.ts';
 import { ConnectionPool } from '../shared/connection-pool.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
+import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
 import { type AppendText, append, appendText } from './append.ts';
 import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
@@ -61,6 +62,7 @@ export class MysqlLog implements SharedLog {
   readonly #appending: ConnectionPool<MysqlConnection>;
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
+  readonly #forgetting: Forgetting;
   readonly #snapshots = new SnapshotFiles();
   readonly #flushRow = randomInt(FLUSH_ROWS);
   /** Calls under way. */
@@ -71,7 +73,6 @@ export class MysqlLog implements SharedLog {
   /** How often the fate of an append became unknown. */
   #losses = 0;
   #commits = 0;
-  #isForgetting = false;
 
   constructor(options: MysqlOptions, context: EngineContext = SYSTEM_CONTEXT) {
     this.stats = context.stats ?? new DatabaseStats();
@@ -90,6 +91,7 @@ export class MysqlLog implements SharedLog {
     this.#breaker = new Breaker(context, this.stats, () =>
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
+    this.#forgetting = new Forgetting(() => this.#call(forgetOldCommits), context);
   }
 
   async open(): Promise<LogState> {
@@ -181,7 +183,7 @@ export class MysqlLog implements SharedLog {
 
   async compact(horizon: Revision): Promise<void> {
     await this.#call((connection) => compact(connection, horizon));
-    this.#forget();
+    this.#forgetting.start();
   }
 
   sweep(positions: readonly Position[], sweptTo?: Revision): Promise<void> {
@@ -306,6 +308,7 @@ export class MysqlLog implements SharedLog {
 
   async #end(): Promise<void> {
     this.#state = 'closed';
+    this.#forgetting.close();
     while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
     await this.#snapshots.close();
     this.#breaker.stop();
@@ -376,24 +379,6 @@ export class MysqlLog implements SharedLog {
 
   #noteCommit(): void {
     this.#commits += 1;
-    if (this.#commits % COMMITS_PER_FORGETTING === 0) this.#forget();
-  }
-
-  /** In the background. What fails now is done the next time. */
-  #forget(): void {
-    if (this.#isForgetting || this.#state !== 'open') return;
-    this.#isForgetting = true;
-    const done = this.#call(async (connection) => {
-      while (await forgetOldCommits(connection)) {
-        if (this.#state !== 'open') return;
-      }
-    });
-    done
-      .catch((error: Error) =>
-        this.#context.logger.warn('old commits are not forgotten yet', { problem: error.message }),
-      )
-      .finally(() => {
-        this.#isForgetting = false;
-      });
+    if (this.#commits % COMMITS_PER_FORGETTING === 0) this.#forgetting.start();
   }
 }
