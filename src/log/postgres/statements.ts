@@ -141,13 +141,15 @@ export function statementsFor(schema: string, channel: string | undefined) {
         WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
     ),
 
-    /** The same without values, up to a revision. */
+    /** The same without values, up to a revision. Two columns (rows.ts, headOf): a start reads millions of them. */
     heads: at(
       'heads',
-      `SELECT revision, sub, create_revision, version, lease, key, value_bytes FROM (
+      `SELECT revision || ' ' || sub || ' ' || create_revision || ' ' || version || ' ' || lease || ' ' || value_bytes,
+              encode(key, 'escape')
+         FROM (
          SELECT *, sum(octet_length(key)) OVER (
                   ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-           FROM (SELECT revision, sub, create_revision, version, lease, key, octet_length(value) AS value_bytes
+           FROM (SELECT revision, sub, create_revision, version, lease, key, coalesce(octet_length(value), -1) AS value_bytes
                    FROM ${s}.log WHERE (revision, sub) > ($1::bigint, $2::int) AND revision <= $5::bigint
                   ORDER BY revision, sub LIMIT $3::int) l) l
         WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
