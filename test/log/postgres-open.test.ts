@@ -68,6 +68,26 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
     });
   });
 
+  it('says so when its role may not defragment, instead of doing nothing', async () => {
+    const database = server.freshDatabase();
+    await logOf(server.url(database)).open();
+    await server.query(
+      'CREATE ROLE "Guest" LOGIN; GRANT USAGE ON SCHEMA kedge TO "Guest"; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA kedge TO "Guest"',
+      database,
+    );
+    const log = logOf(as('Guest', database));
+    const { cursor } = await log.open();
+    await log.append(batchAt(cursor, [put(2, 0, 'a', ''), put(3, 0, 'a', '')]));
+    await log.sweep([{ revision: 2, sub: 0 }], 3);
+    expect(await log.vacuum(1e6)).toBe(0);
+    await expect(log.defragment()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/the role "Guest" may not .* tables of kedge: GRANT kedge TO "Guest"/),
+    });
+    await server.query('GRANT kedge TO "Guest"', database);
+    await log.defragment();
+  });
+
   it.each<[string, (database: string) => Promise<string>, RegExp]>([
     [
       'a newer schema',
@@ -198,12 +218,18 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
          FROM generate_series(1, 30000) g`,
       database,
     );
-    for (let i = 0; i < 8; i++) await log.sweep([], 1);
-    const [[first, last, count, notes] = []] = await server.query(
-      'SELECT min(number), max(number), count(*), (SELECT count(*) FROM kedge.note) FROM kedge.commit',
-      database,
-    );
-    expect([first, last, count, notes].map(Number)).toEqual([20_003, 30_002, 10_000, 0]);
+    await log.compact(2);
+    for (let attempt = 0; ; attempt += 1) {
+      const [[first, last, count, notes] = []] = await server.query(
+        'SELECT min(number), max(number), count(*), (SELECT count(*) FROM kedge.note) FROM kedge.commit',
+        database,
+      );
+      if (Number(count) <= 10_000 || attempt > 400) {
+        expect([first, last, count, notes].map(Number)).toEqual([20_003, 30_002, 10_000, 0]);
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     expect(await log.news(at, 1e6)).toEqual({ kind: 'foreign' });
     expect(await log.news({ ...at, commit: 100_000_000 + 20_001 }, 1e6)).toMatchObject({ kind: 'news', notes: [] });
     // An append from before is past telling.
