@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { logFor } from '../../src/log/engines.ts';
 import { parsePostgresUrl } from '../../src/log/postgres/options.ts';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.ts';
 import { SCHEMA_VERSION } from '../../src/log/postgres/schema.ts';
+import { SYSTEM_CONTEXT } from '../../src/log/shared/engine-context.ts';
 import { restoreSqlite } from '../../src/log/sqlite/restore.ts';
 import type { LogState } from '../../src/mvcc/log.ts';
 import { put } from '../contract/changes.ts';
@@ -165,6 +167,27 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
     expect(warnings).toEqual([expect.stringMatching(/^synchronous_commit is off/)]);
     expect(name).toMatch(/^PostgreSQL \d+/);
     expect(problem).toBe(undefined);
+  });
+
+  it('warns of clocks that differ, and of a standby that nobody waits for', async () => {
+    const database = server.freshDatabase();
+    await server.query(`CREATE DATABASE ${database}`);
+    await server.query(`ALTER DATABASE ${database} SET synchronous_commit = local`);
+    await server.query("ALTER SYSTEM SET synchronous_standby_names = 'elsewhere'");
+    await server.query('SELECT pg_reload_conf()');
+    try {
+      const clock = { ...systemClock, wallMs: () => systemClock.wallMs() + 180_000 };
+      const log = new PostgresLog(parsePostgresUrl(server.url(database)), { ...SYSTEM_CONTEXT, clock });
+      closing.push(log);
+      await log.open();
+      expect((await log.health()).warnings).toEqual([
+        expect.stringMatching(/^synchronous_commit is local, .* set it to on/),
+        expect.stringMatching(/clock is 180 s behind ours: .* NTP/),
+      ]);
+    } finally {
+      await server.query('ALTER SYSTEM RESET synchronous_standby_names');
+      await server.query('SELECT pg_reload_conf()');
+    }
   });
 
   it('gives a snapshot that the embedded engine restores', async () => {

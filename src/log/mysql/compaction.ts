@@ -1,7 +1,7 @@
-import type { LogSize } from '../../mvcc/log.ts';
+import { LogError, type LogSize } from '../../mvcc/log.ts';
 import type { Position, Revision } from '../../mvcc/types.ts';
 import { retryConflicts } from './conflicts.ts';
-import { type MysqlConnection, numberAt } from './connection.ts';
+import { type MysqlConnection, numberAt, textAt } from './connection.ts';
 import { NOW_US } from './literals.ts';
 import { isAt } from './rows.ts';
 
@@ -75,9 +75,11 @@ export async function forgetOldCommits(connection: MysqlConnection): Promise<boo
   return count === FORGOTTEN_MAX - 1;
 }
 
-/** Log.defragment. The servers copy the table while it is read and written. */
+/** Log.defragment. The servers copy the table while it is read and written, and tell of failures in rows. */
 export async function defragment(connection: MysqlConnection): Promise<void> {
-  await connection.run(['OPTIMIZE TABLE log'], DEFRAGMENT_MS_MAX);
+  const [rows = []] = await connection.run(['OPTIMIZE TABLE log'], DEFRAGMENT_MS_MAX);
+  const failure = rows.find((row) => /^error$/i.test(textAt(row, 2)));
+  if (failure !== undefined) throw new LogError('unavailable', `OPTIMIZE TABLE log: ${textAt(failure, 3)}`);
 }
 
 const DEFRAGMENT_MS_MAX = 3_600_000;

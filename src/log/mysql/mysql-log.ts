@@ -34,6 +34,7 @@ import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 import { announce, settle } from './settle.ts';
 import { fillSnapshot } from './snapshot.ts';
+import { Standbys } from './standbys.ts';
 
 /*
  * The engine on MariaDB, MySQL and Galera.
@@ -63,6 +64,7 @@ export class MysqlLog implements SharedLog {
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
   readonly #forgetting: Forgetting;
+  readonly #standbys: Standbys;
   readonly #snapshots = new SnapshotFiles();
   readonly #flushRow = randomInt(FLUSH_ROWS);
   /** Calls under way. */
@@ -79,6 +81,7 @@ export class MysqlLog implements SharedLog {
     this.#options = options;
     this.#context = context;
     this.#connector = new Connector(options, context.clock);
+    this.#standbys = new Standbys(this.#connector, context.clock);
     const connect = (): Promise<MysqlConnection> => this.#connector.connect();
     const limits = { waitMs: options.waitMs, waitersMax: WAITERS_MAX };
     this.#appending = new ConnectionPool(connect, { ...limits, connectionsMax: 1 }, context, new DatabaseStats());
@@ -270,16 +273,16 @@ export class MysqlLog implements SharedLog {
         max: appending.max + others.max,
         waiting: appending.waiting + others.waiting,
       },
-      replicationLagBytes: undefined,
     };
     const beganMs = clock.monotonicMs();
     let latencyMs = 0;
     try {
-      const { facts, clockDifferenceMs } = await this.#call(async (connection) => {
+      const { facts, clockDifferenceMs, replicationLagBytes } = await this.#call(async (connection) => {
         const askedMs = clock.monotonicMs();
         headOf((await connection.rows(HEAD_STATEMENT))[0]);
         latencyMs = clock.monotonicMs() - askedMs;
-        return this.#connector.look(connection);
+        const seen = await this.#connector.look(connection);
+        return { ...seen, replicationLagBytes: await this.#standbys.lagBytes(connection) };
       });
       return {
         ...rest,
@@ -288,6 +291,7 @@ export class MysqlLog implements SharedLog {
         warnings: facts.warnings,
         latencyMs,
         clockDifferenceMs,
+        replicationLagBytes,
       };
     } catch (error) {
       return {
@@ -297,6 +301,7 @@ export class MysqlLog implements SharedLog {
         warnings: this.#connector.facts?.warnings ?? [],
         latencyMs: latencyMs === 0 ? clock.monotonicMs() - beganMs : latencyMs,
         clockDifferenceMs: 0,
+        replicationLagBytes: undefined,
       };
     }
   }
@@ -311,6 +316,7 @@ export class MysqlLog implements SharedLog {
     this.#forgetting.close();
     while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
     await this.#snapshots.close();
+    await this.#standbys.close();
     this.#breaker.stop();
     this.#loading?.timer.cancel();
     await Promise.all([this.#loading?.connection.close(), this.#appending.close(), this.#others.close()]);

@@ -118,7 +118,8 @@ export class PostgresLog implements SharedLog {
       }
     };
     try {
-      await this.#read((connection) => loadHeads(connection, until, guarded, this.#statements));
+      // Not counted among the reads: it may take its time.
+      await this.#guarded(() => this.#use((connection) => loadHeads(connection, until, guarded, this.#statements)));
     } catch (error) {
       throw thrown === undefined ? error : thrown.error;
     }
