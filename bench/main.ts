@@ -60,7 +60,8 @@ async function run(options: Options, folder: string): Promise<boolean> {
       console.log(findingLine(finding));
       findings.push(finding);
     };
-    for (const finding of await section.run({ kedge, etcd, folder, pace, progress, tell })) tell(finding);
+    for (const finding of await section.run({ kedge, etcd, kine: options.kine, folder, pace, progress, tell }))
+      tell(finding);
   }
   clearProgress();
   if (options.json !== undefined) {

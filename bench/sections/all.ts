@@ -1,6 +1,7 @@
 import { compaction } from './compaction.ts';
 import { flatness } from './flatness.ts';
 import { generator } from './generator.ts';
+import { kineSections } from './kine.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { resources } from './resources.ts';
@@ -20,4 +21,5 @@ export const sections: readonly Section[] = [
   peers,
   ...sharedSections,
   ...sharedCompactionSections,
+  ...kineSections,
 ];

@@ -7,6 +7,8 @@ export interface SectionContext {
   readonly kedge: PeerProgram;
   /** Absent when the run leaves etcd out. */
   readonly etcd: PeerProgram | undefined;
+  /** The user's kine binary, when there is one. */
+  readonly kine: string | undefined;
   readonly folder: string;
   readonly pace: Pace;
   progress(text: string): void;

@@ -9,7 +9,8 @@ import type { Finding } from '../finding.ts';
 import { runToEnd } from '../load/measure.ts';
 import { SteadyLoad } from '../load/steady-load.ts';
 import { shapeOf } from '../load/workload.ts';
-import { Peer, type PeerProgram } from '../peers/peer.ts';
+import { Peer } from '../peers/peer.ts';
+import { onStore } from '../peers/programs.ts';
 import { CompactOnce } from '../workloads/compact.ts';
 import { PutWorkload } from '../workloads/put.ts';
 import type { Section, SectionContext } from './section.ts';
@@ -192,12 +193,4 @@ class Round {
   async #orBroken<T>(promise: Promise<T>, loads: readonly SteadyLoad[]): Promise<void> {
     await Promise.race([promise, ...loads.map(({ rest }) => rest)]);
   }
-}
-
-/** The same program on a store of several. */
-export function onStore(kedge: PeerProgram, url: string, name: string): PeerProgram {
-  return {
-    name: kedge.name,
-    command: (folder, port, spare) => [...kedge.command(folder, port, spare), '--store', url, '--name', name],
-  };
 }

@@ -10,11 +10,11 @@ import { Loop } from '../load/loop.ts';
 import { measure } from '../load/measure.ts';
 import { shapeOf } from '../load/workload.ts';
 import { Peer, type PeerProgram } from '../peers/peer.ts';
+import { onStore } from '../peers/programs.ts';
 import { median } from '../rounds.ts';
 import { GetWorkload } from '../workloads/get.ts';
 import { PutWorkload } from '../workloads/put.ts';
 import type { Section, SectionContext } from './section.ts';
-import { onStore } from './shared-compaction.ts';
 
 /*
  * Replicas on one database, which is as durable as it comes: against etcd in the same run, against the database's own
