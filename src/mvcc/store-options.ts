@@ -56,7 +56,7 @@ export const STORE_LIMITS = {
   sliceRowsMin: 64,
   sliceRowsMax: 1000,
   sliceMs: 1,
-  sharedSliceMs: 25,
+  sharedSliceMs: 15,
   pausePerSlice: 2,
   vacuumBytes: 256 * 1024,
   retryMs: 100,
