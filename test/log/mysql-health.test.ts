@@ -66,16 +66,6 @@ describe.skipIf(!hasMariadb())('the health of a MariaDB with a replica', () => {
       expect.stringContaining('set it to AFTER_SYNC'),
     ]);
   }, 120_000);
-
-  it('warns of clocks that differ', async () => {
-    const server = await startServer({});
-    const clock = { ...systemClock, wallMs: () => systemClock.wallMs() - 180_000 };
-    const log = logOf(server.url('kedge'), { ...SYSTEM_CONTEXT, clock });
-    await log.open();
-    const { warnings, replicationLagBytes } = await log.health();
-    expect(warnings).toEqual([expect.stringMatching(/clock is 180 s ahead of ours: .* NTP/)]);
-    expect(replicationLagBytes).toBe(undefined);
-  }, 60_000);
 });
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
