@@ -116,6 +116,18 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
     expect((await log.health()).server).toMatch(/^MariaDB 1\d\.\d+\.\d+$/);
   });
 
+  it('works at READ COMMITTED, whatever the default of the server is', async () => {
+    await server.query("SET GLOBAL tx_isolation = 'READ-UNCOMMITTED'");
+    try {
+      const log = logOf(server.url(server.freshDatabase()));
+      const { cursor } = await log.open();
+      expect(await log.append(batchAt(cursor, [put(2, 0, 'a', '')]))).toEqual({ kind: 'committed' });
+      expect(await log.health()).toMatchObject({ problem: undefined, warnings: [] });
+    } finally {
+      await server.query("SET GLOBAL tx_isolation = 'REPEATABLE-READ'");
+    }
+  });
+
   it('looks for the host that takes writes, and leaves one that no longer does', async () => {
     const dead = await freePort();
     const database = server.freshDatabase();

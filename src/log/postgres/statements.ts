@@ -210,12 +210,12 @@ export function statementsFor(schema: string, channel: string | undefined) {
     /** For progress: counted when few, else as the server last saw it, or by the size of the file and of the first rows. */
     rowCount: at(
       'row_count',
-      `SELECT CASE WHEN c.reltuples > 100000 THEN c.reltuples::bigint
-                   WHEN few.rows <= 100000 THEN few.rows
+      `SELECT CASE WHEN c.reltuples > 20000 THEN c.reltuples::bigint
+                   WHEN few.rows <= 20000 THEN few.rows
                    ELSE (pg_relation_size(c.oid) / (SELECT avg(pg_column_size(l)) + 4 FROM (SELECT * FROM ${s}.log LIMIT 1000) l))::bigint
               END
          FROM pg_class c, LATERAL (
-           SELECT count(*) AS rows FROM (SELECT FROM ${s}.log WHERE c.reltuples <= 100000 LIMIT 100001) l) few
+           SELECT count(*) AS rows FROM (SELECT FROM ${s}.log WHERE c.reltuples <= 20000 LIMIT 20001) l) few
         WHERE c.oid = '${s}.log'::regclass`,
     ),
 
