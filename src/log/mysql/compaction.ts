@@ -21,7 +21,7 @@ export async function compact(connection: MysqlConnection, horizon: Revision): P
   );
 }
 
-/** SharedLog.sweep. The head's row is taken last, so that appends wait for no more than the commit. */
+/** SharedLog.sweep. What it counts goes to a row of its own (head.ts): appends do not wait for it. */
 export async function sweep(
   connection: MysqlConnection,
   positions: readonly Position[],
@@ -37,7 +37,9 @@ export async function sweep(
     );
   }
   statements.push(
-    `UPDATE head SET log_rows = log_rows - @rows, log_bytes = log_bytes - @bytes, removed = GREATEST(removed, @newest), swept = GREATEST(swept, ${sweptTo}) WHERE id = 1`,
+    `INSERT INTO head (id, commit_id, revision, notes, commits, horizon, swept, removed, alarms, log_rows, log_bytes, settled, cluster_id, member_id)
+       VALUES (2,0,0,0,0,0,${sweptTo},@newest,0,-@rows,-@bytes,0,0,0)
+       ON DUPLICATE KEY UPDATE log_rows = log_rows - @rows, log_bytes = log_bytes - @bytes, removed = GREATEST(removed, @newest), swept = GREATEST(swept, ${sweptTo})`,
     'COMMIT',
   );
   await retryConflicts(async () => {
@@ -89,7 +91,7 @@ const ROW_BYTES = 80;
 
 /** Log.size: what the store holds. Free pages are the server's, to be used for whatever comes. */
 export async function size(connection: MysqlConnection): Promise<LogSize> {
-  const [row] = await connection.rows('SELECT log_rows, log_bytes FROM head WHERE id = 1');
+  const [row] = await connection.rows('SELECT SUM(log_rows), SUM(log_bytes) FROM head');
   const bytes = numberAt(row, 1) + numberAt(row, 0) * ROW_BYTES;
   return { totalBytes: bytes, inUseBytes: bytes };
 }
