@@ -120,7 +120,8 @@ export class Compactor {
     for (const resolve of this.#released.splice(0)) resolve();
     await this.#moving;
     await this.#sweeping?.catch(() => undefined);
-    await this.#vacuuming;
+    // What a database does may take long; closing the log breaks it off.
+    if (this.#parts.duty === undefined) await this.#vacuuming;
     if (this.#dutyMs > 0) await this.#parts.duty?.release().catch((error: unknown) => void toStoreError(error));
   }
 
@@ -266,7 +267,7 @@ export class Compactor {
         left = now;
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
-        logger.warn('free space could not be given back', { reason: error.message });
+        if (!this.#stopped) logger.warn('free space could not be given back', { reason: error.message });
         return;
       }
       await this.#pauseAfter(this.#parts.clock.monotonicMs() - beganMs);
