@@ -55,11 +55,13 @@ async function run(options: Options, folder: string): Promise<boolean> {
     if (kedge === undefined) break;
     // Long ones run in a quick run too when they are asked for by name.
     if (options.quick && section.isLong && options.only.length === 0) continue;
-    for (const finding of await section.run({ kedge, etcd, folder, pace, progress })) {
+    const tell = (finding: Finding): void => {
       clearProgress();
       console.log(findingLine(finding));
       findings.push(finding);
-    }
+    };
+    for (const finding of await section.run({ kedge, etcd, kine: options.kine, folder, pace, progress, tell }))
+      tell(finding);
   }
   clearProgress();
   if (options.json !== undefined) {

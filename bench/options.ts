@@ -19,6 +19,8 @@ export interface Options {
   /** Empty: without it. */
   readonly etcd: string;
   readonly kedge: string;
+  /** undefined: there is none to compare with. */
+  readonly kine: string | undefined;
   readonly folder: string;
   readonly json: string | undefined;
 }
@@ -51,6 +53,7 @@ export function parseOptions(args: readonly string[]): Options {
     .option('--rounds <n>', `rounds of which the median counts; default ${defaults.rounds}, quick 1`, positive)
     .option('--kedge <command>', 'how to run kedge, without "serve"; empty: leave it out', `${root}bin/kedge`)
     .option('--etcd <file>', 'etcd 3.5; empty: leave it out (default: $KEDGE_ETCD, test/tools/etcd.sh, PATH)')
+    .option('--peer-kine <file>', 'a kine binary, for the sections postgres-kine and mariadb-kine')
     .option('--folder <folder>', 'where the data go: the disk that is measured', tmpdir())
     .option('--json <file>', 'write all figures there too')
     .addHelpText('after', () => helpOfNames())
@@ -66,6 +69,7 @@ export function parseOptions(args: readonly string[]): Options {
     rounds?: number;
     kedge: string;
     etcd?: string;
+    peerKine?: string;
     folder: string;
     json?: string;
   }>();
@@ -77,6 +81,7 @@ export function parseOptions(args: readonly string[]): Options {
     seconds: given.seconds ?? fallback.seconds,
     rounds: Math.ceil(given.rounds ?? fallback.rounds),
     kedge: given.kedge,
+    kine: given.peerKine,
     etcd: given.etcd ?? findEtcd(),
     folder: given.folder,
     json: given.json,
@@ -96,7 +101,7 @@ function findEtcd(): string {
 
 function helpOfNames(): string {
   const summaries = new Map([...experiments, ...sections].map(({ name, summary }) => [name, summary]));
-  return ['', 'Names:', ...[...summaries].map(([name, summary]) => `  ${name.padEnd(12)} ${summary}`)].join('\n');
+  return ['', 'Names:', ...[...summaries].map(([name, summary]) => `  ${name.padEnd(19)} ${summary}`)].join('\n');
 }
 
 function numbers(text: string): number[] {

@@ -34,6 +34,28 @@ export function kedgeProgram(command: string): PeerProgram {
   };
 }
 
+/** kedge as a replica on a database. */
+export function onStore(kedge: PeerProgram, url: string, name: string): PeerProgram {
+  return {
+    name: kedge.name,
+    command: (dataFolder, port, spare) => [
+      ...kedge.command(dataFolder, port, spare),
+      ...['--store', url, '--name', name],
+    ],
+  };
+}
+
+/** kine (k3s-io/kine, by its flags of 0.9 and later) on a database; `endpoint` as its --endpoint takes it. */
+export function kineProgram(file: string, endpoint: string): PeerProgram {
+  return {
+    name: 'kine',
+    command: (_dataFolder, port) => [
+      file,
+      ...['--listen-address', `127.0.0.1:${port}`, '--endpoint', endpoint, '--metrics-bind-address', '0'],
+    ],
+  };
+}
+
 /** Looks for a program in PATH. */
 export function findInPath(name: string): string | undefined {
   return (process.env['PATH'] ?? '')

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FixedMessage } from '../etcd/messages.ts';
-import { path } from '../etcd/paths.ts';
-import { varintField } from '../etcd/protobuf.ts';
 import { load } from '../experiments.ts';
 import type { Finding } from '../finding.ts';
 import { Loop } from '../load/loop.ts';
 import { runToEnd } from '../load/measure.ts';
-import { shapeOf, type Workload } from '../load/workload.ts';
+import { shapeOf } from '../load/workload.ts';
 import { Peer } from '../peers/peer.ts';
+import { CompactOnce } from '../workloads/compact.ts';
 import { PutWorkload } from '../workloads/put.ts';
 import type { Section } from './section.ts';
 
@@ -66,24 +64,5 @@ async function putWhileCompacting(peer: Peer, revision: number): Promise<Finding
     ];
   } finally {
     puts.close();
-  }
-}
-
-/** One Compact that is answered when the sweep is through (`physical`). */
-class CompactOnce implements Workload {
-  readonly kind = 'unary';
-  readonly #message: FixedMessage;
-  #left = 1;
-
-  constructor(revision: number) {
-    this.#message = new FixedMessage(path.compact, Buffer.concat([varintField(1, revision), varintField(2, 1)]));
-  }
-
-  next(): FixedMessage | undefined {
-    return this.#left-- > 0 ? this.#message : undefined;
-  }
-
-  check(): void {
-    // The status says it all.
   }
 }

@@ -7,9 +7,13 @@ export interface SectionContext {
   readonly kedge: PeerProgram;
   /** Absent when the run leaves etcd out. */
   readonly etcd: PeerProgram | undefined;
+  /** The user's kine binary, when there is one. */
+  readonly kine: string | undefined;
   readonly folder: string;
   readonly pace: Pace;
   progress(text: string): void;
+  /** Prints a finding at once, for sections that take long; those that `run` resolves with come after. */
+  tell(finding: Finding): void;
 }
 
 /** A part of the benchmark that is no table of rates. */

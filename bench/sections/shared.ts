@@ -10,6 +10,7 @@ import { Loop } from '../load/loop.ts';
 import { measure } from '../load/measure.ts';
 import { shapeOf } from '../load/workload.ts';
 import { Peer, type PeerProgram } from '../peers/peer.ts';
+import { onStore } from '../peers/programs.ts';
 import { median } from '../rounds.ts';
 import { GetWorkload } from '../workloads/get.ts';
 import { PutWorkload } from '../workloads/put.ts';
@@ -172,13 +173,6 @@ async function run(engine: Engine, { kedge, etcd, folder, pace, progress }: Sect
     for (const peer of peers) await peer.remove();
     await database.dispose();
   }
-}
-
-function onStore(kedge: PeerProgram, url: string, name: string): PeerProgram {
-  return {
-    name: kedge.name,
-    command: (folder, port, spare) => [...kedge.command(folder, port, spare), '--store', url, '--name', name],
-  };
 }
 
 /** Medians of rates, one round after the other on each. */

@@ -4,6 +4,7 @@ import type { KeyIndex } from './key-index.ts';
 import { type Log, LogError } from './log.ts';
 import type { Quota } from './quota.ts';
 import { StoreError } from './requests.ts';
+import { Ripening } from './ripening.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { SweepDuty } from './sweep-duty.ts';
@@ -24,7 +25,9 @@ import type { Position, Revision } from './types.ts';
  *
  * With a shared log the replica that has the duty `compact` sweeps rows, and says with the last ones up to where. The
  * others keep superseded versions in their index until then, so that any of them can take the duty over, and drop them
- * when the rows are known to be gone (`noteSwept`).
+ * when the rows are known to be gone (`noteShared`). A slice there is a commit in a database, so it may take longer; and
+ * since others write of whom we do not know, there is a pause after each. The sweep begins a little after the horizon has
+ * moved: whoever has not seen by then what it takes away must load the store anew.
  */
 export class Compactor {
   readonly #parts: CompactorParts;
@@ -37,16 +40,21 @@ export class Compactor {
   /** Ends with the last compact() asked for. */
   #moving: Promise<unknown> = Promise.resolve();
   #sweeping: Promise<void> | undefined;
+  #vacuuming: Promise<void> | undefined;
+  readonly #ripening: Ripening;
   #holds = 0;
   #released: (() => void)[] = [];
   #stopped = false;
-  #wake: (() => void) | undefined;
+  /** End the pauses under way, and the one in which another replica is waited for. */
+  readonly #wakes = new Set<() => void>();
+  #wakeIdle: (() => void) | undefined;
   #sliceRows: number;
 
   constructor(parts: CompactorParts, limits: CompactorLimits) {
     this.#parts = parts;
     this.#limits = limits;
     this.#sliceRows = limits.sliceRowsMin;
+    this.#ripening = new Ripening(parts.duty === undefined ? 0 : limits.sharedGraceMs);
   }
 
   /** etcd's compact revision: nothing below it can be read. */
@@ -62,6 +70,7 @@ export class Compactor {
   /** Takes up a sweep that a stop or crash broke off. */
   start(horizon: Revision): void {
     this.#horizon = horizon;
+    this.#ripening.moved(horizon, this.#parts.clock.monotonicMs());
     this.#parts.stats.horizon.value = horizon;
     if (this.#parts.index.hasSuperseded(horizon)) this.#sweep();
   }
@@ -85,10 +94,11 @@ export class Compactor {
 
   /** What a shared log tells: another replica may have moved the horizon, or swept. */
   noteShared(horizon: Revision, swept: Revision): void {
-    this.#swept = Math.max(this.#swept, swept);
     if (horizon > this.#horizon) this.#setHorizon(horizon);
     if (this.#parts.index.hasSuperseded(this.#horizon)) this.#sweep();
-    this.#wake?.();
+    if (swept <= this.#swept) return;
+    this.#swept = swept;
+    this.#wakeIdle?.();
   }
 
   /** No row is swept until the returned function is called. For whoever reads rows below the horizon in steps. */
@@ -106,10 +116,12 @@ export class Compactor {
   /** Breaks off after the slice under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#wake?.();
+    for (const wake of this.#wakes) wake();
     for (const resolve of this.#released.splice(0)) resolve();
     await this.#moving;
     await this.#sweeping?.catch(() => undefined);
+    // What a database does may take long; closing the log breaks it off.
+    if (this.#parts.duty === undefined) await this.#vacuuming;
     if (this.#dutyMs > 0) await this.#parts.duty?.release().catch((error: unknown) => void toStoreError(error));
   }
 
@@ -126,6 +138,7 @@ export class Compactor {
 
   #setHorizon(revision: Revision): void {
     this.#horizon = revision;
+    this.#ripening.moved(revision, this.#parts.clock.monotonicMs());
     this.#parts.stats.horizon.value = revision;
     this.#parts.onMoved(revision);
   }
@@ -159,15 +172,22 @@ export class Compactor {
         continue;
       }
       if (index.hasSuperseded(this.#swept)) await this.#dropSlice();
+      else if (!index.hasSuperseded(this.#ripening.horizon(clock.monotonicMs()))) await this.#ripen();
       else if (await this.#hasDuty()) await this.#sweepSlice();
-      else await this.#pause(this.#limits.dutyRetryMs);
+      else await this.#pause(this.#limits.dutyRetryMs, true);
     }
     stats.compactionLag.value = 0;
     stats.compactionMs.observe(clock.monotonicMs() - beganMs);
     stats.lastCompaction.value = Math.floor(clock.wallMs() / 1000);
-    await this.#vacuum();
     quota.forget();
+    this.#vacuuming ??= this.#vacuum().finally(() => {
+      this.#vacuuming = undefined;
+    });
     if (this.#stopped && index.hasSuperseded(this.#horizon)) throw new StoreError('stopped');
+  }
+
+  #ripen(): Promise<void> {
+    return this.#pause(this.#ripening.leftMs(this.#parts.clock.monotonicMs()), true);
   }
 
   /** Takes out of the index what another replica has swept. */
@@ -198,7 +218,7 @@ export class Compactor {
     const { index, log, stats, clock, logger } = this.#parts;
     const beganMs = clock.monotonicMs();
     const rows: Position[] = [];
-    const horizon = this.#horizon;
+    const horizon = this.#ripening.horizon(beganMs);
     index.takeSuperseded(horizon, this.#sliceRows, rows);
     const sweptTo = index.hasSuperseded(horizon) ? undefined : horizon;
     stats.indexSweepMs.observe(clock.monotonicMs() - beganMs);
@@ -219,11 +239,18 @@ export class Compactor {
     stats.sweepMs.observe(tookMs);
     stats.sweptRows.value += rows.length;
     this.#fitSlice(tookMs);
-    if (!this.#parts.writerIsIdle()) await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
+    if (sweptTo === undefined) await this.#pauseAfter(tookMs);
+  }
+
+  /** So that writes, of ours or of other replicas, see only a part of the disk taken. */
+  async #pauseAfter(tookMs: number): Promise<void> {
+    if (this.#parts.duty === undefined && this.#parts.writerIsIdle()) return;
+    await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
   }
 
   #fitSlice(tookMs: number): void {
-    const { sliceMs, sliceRowsMin, sliceRowsMax } = this.#limits;
+    const { sliceRowsMin, sliceRowsMax } = this.#limits;
+    const sliceMs = this.#parts.duty === undefined ? this.#limits.sliceMs : this.#limits.sharedSliceMs;
     if (tookMs > sliceMs) this.#sliceRows = Math.max(sliceRowsMin, this.#sliceRows >>> 1);
     else if (tookMs < sliceMs / 2) this.#sliceRows = Math.min(sliceRowsMax, this.#sliceRows * 2);
   }
@@ -240,23 +267,26 @@ export class Compactor {
         left = now;
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
-        logger.warn('free space could not be given back', { reason: error.message });
+        if (!this.#stopped) logger.warn('free space could not be given back', { reason: error.message });
         return;
       }
-      const tookMs = this.#parts.clock.monotonicMs() - beganMs;
-      if (!this.#parts.writerIsIdle()) await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
+      await this.#pauseAfter(this.#parts.clock.monotonicMs() - beganMs);
     }
   }
 
-  #pause(delayMs: number): Promise<void> {
+  /** `isIdle`: ends before its time when another replica has swept. */
+  #pause(delayMs: number, isIdle = false): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer: Timer = this.#parts.clock.after(delayMs, () => this.#wake?.());
-      this.#wake = () => {
+      const wake = (): void => {
         timer.cancel();
-        this.#wake = undefined;
+        this.#wakes.delete(wake);
+        if (this.#wakeIdle === wake) this.#wakeIdle = undefined;
         resolve();
       };
+      const timer: Timer = this.#parts.clock.after(delayMs, wake);
+      this.#wakes.add(wake);
+      if (isIdle) this.#wakeIdle = wake;
     });
   }
 }
@@ -281,8 +311,9 @@ export interface CompactorParts {
 export interface CompactorLimits {
   readonly sliceRowsMin: number;
   readonly sliceRowsMax: number;
-  /** Slices are made smaller when they take longer than this. */
+  /** Slices are made smaller when they take longer than this; with a shared log: than that. */
   readonly sliceMs: number;
+  readonly sharedSliceMs: number;
   /** The pause after a slice while others write, as a multiple of what the slice took. */
   readonly pausePerSlice: number;
   readonly vacuumBytes: number;
@@ -291,4 +322,6 @@ export interface CompactorLimits {
   /** How long the duty is held without keeping it, and how often one who has it not asks for it. */
   readonly dutyHoldMs: number;
   readonly dutyRetryMs: number;
+  /** With a shared log: how long after the horizon has moved the sweep begins. Longer than replicas need to hear of a commit. */
+  readonly sharedGraceMs: number;
 }

@@ -56,12 +56,14 @@ export const STORE_LIMITS = {
   sliceRowsMin: 64,
   sliceRowsMax: 1000,
   sliceMs: 1,
+  sharedSliceMs: 15,
   pausePerSlice: 2,
   vacuumBytes: 256 * 1024,
   retryMs: 100,
   retryMsMax: 10_000,
   dutyHoldMs: 10_000,
   dutyRetryMs: 1000,
+  sharedGraceMs: 1000,
 } as const satisfies WriterLimits & CompactorLimits & ValueReaderLimits & { quotaBytes: number; cacheBytes: number };
 
 /** The name of a replica of a shared log. */

@@ -4,6 +4,7 @@ import { ReloadingStore } from '../../src/mvcc/reloading-store.ts';
 import type { PutRequest, RangeRequest } from '../../src/mvcc/requests.ts';
 import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
 import { Store } from '../../src/mvcc/store.ts';
+import type { StoreOptions } from '../../src/mvcc/store-options.ts';
 import { ManualClock } from '../lease/manual-clock.ts';
 import { RecordingSink } from '../watch/recording-sink.ts';
 import { decodePair } from './decode.ts';
@@ -16,7 +17,11 @@ afterEach(async () => {
   for (const store of running.splice(0)) await store.stop();
 });
 
-async function replica(name: string, database: SharedMemoryStore): Promise<ReloadingStore> {
+async function replica(
+  name: string,
+  database: SharedMemoryStore,
+  options: Partial<StoreOptions> = {},
+): Promise<ReloadingStore> {
   const store = new ReloadingStore({
     clock,
     logger: silentLogger,
@@ -27,8 +32,11 @@ async function replica(name: string, database: SharedMemoryStore): Promise<Reloa
         random: Math.random,
         quotaBytes: -1,
         replica: name,
+        // Time stands still here.
+        limits: { sharedGraceMs: 0 },
         stats,
         onLost,
+        ...options,
       }),
   });
   running.push(store);
@@ -134,6 +142,29 @@ describe('compaction of a log that is shared', () => {
       expect(await read(store, { revision: 50 })).toEqual(['k=48']);
     }
     expect(await a.hashKv(0)).toEqual(await b.hashKv(0));
+  });
+
+  it('waits for replicas that are a poll behind: they and their watches go on', async () => {
+    const database = new SharedMemoryStore(() => clock.nowMs);
+    const options = { limits: {}, followerLimits: { pollMsMaxTold: 250 } };
+    const a = await replica('a', database, options);
+    const b = await replica('b', database, options);
+    const sink = new RecordingSink();
+    b.watch({ key: '\0', end: '\0', startRevision: 0, prevKv: false, noPut: false, noDelete: false }, sink);
+    // No hint reaches it.
+    database.listeners.clear();
+    for (let i = 0; i < 10; i += 1) await a.put(put('k', String(i)));
+    const compacting = a.compact(a.revision, true);
+    await clock.pass(100);
+    expect(database.rows).toHaveLength(10);
+    await clock.pass(3_000);
+    await compacting;
+    expect(database.rows).toHaveLength(1);
+    expect(sink.compacted.size).toBe(0);
+    expect(b.revision).toBe(11);
+    expect(b.compactRevision).toBe(11);
+    expect(b.stats.reloads.value).toBe(0);
+    expect(await b.hashKv(0)).toEqual(await a.hashKv(0));
   });
 
   it('is gone on with by another when the sweeper is gone', async () => {

@@ -91,8 +91,9 @@ function warningsOf(settings: Settings, clockDifferenceMs: number): string[] {
       `sync_binlog is ${settings.get('sync_binlog')}: a crash may leave replicas ahead or behind; set it to 1`,
     );
   }
+  warnings.push(...replicationWarnings(settings));
   if (settings.get('innodb_doublewrite') === 'OFF') {
-    warnings.push('innodb_doublewrite is off: a power cut may damage pages');
+    warnings.push('innodb_doublewrite is off: a power cut may damage pages; turn it on');
   }
   if (packet < PACKET_BYTES_ADVISED) {
     warnings.push(
@@ -100,7 +101,34 @@ function warningsOf(settings: Settings, clockDifferenceMs: number): string[] {
     );
   }
   if (difference > CLOCK_DIFFERENCE_MS_ADVISED) {
-    warnings.push(`the server's clock and ours differ by ${difference} ms: keep both with NTP`);
+    const direction = clockDifferenceMs > 0 ? 'ahead of' : 'behind';
+    warnings.push(
+      `the database's clock is ${Math.round(difference / 1000)} s ${direction} ours: leases live by it; keep both with NTP`,
+    );
+  }
+  return warnings;
+}
+
+/** MariaDB says master where MySQL says source. */
+function replicationWarnings(settings: Settings): string[] {
+  const warnings: string[] = [];
+  for (const role of ['master', 'source']) {
+    const named = (what: string): string | undefined => settings.get(`rpl_semi_sync_${role}_${what}`);
+    if (named('enabled') !== 'ON') continue;
+    if (named('status') === 'OFF') {
+      warnings.push(
+        'semi-synchronous replication has fallen back to asynchronous: a failover may lose answered writes; look after the replicas, and raise the timeout',
+      );
+    }
+    if (named('wait_point') === 'AFTER_COMMIT') {
+      warnings.push(
+        `rpl_semi_sync_${role}_wait_point is AFTER_COMMIT: others see a write before a replica has it; set it to AFTER_SYNC`,
+      );
+    }
+  }
+  const state = settings.get('wsrep_local_state_comment');
+  if (isGalera(settings) && state !== undefined && state !== 'Synced') {
+    warnings.push(`the Galera node is in state ${state}: reads and writes through it wait for it`);
   }
   return warnings;
 }

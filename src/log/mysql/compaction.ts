@@ -1,7 +1,7 @@
-import type { LogSize } from '../../mvcc/log.ts';
+import { LogError, type LogSize } from '../../mvcc/log.ts';
 import type { Position, Revision } from '../../mvcc/types.ts';
 import { retryConflicts } from './conflicts.ts';
-import { type MysqlConnection, numberAt } from './connection.ts';
+import { type MysqlConnection, numberAt, textAt } from './connection.ts';
 import { NOW_US } from './literals.ts';
 import { isAt } from './rows.ts';
 
@@ -21,7 +21,7 @@ export async function compact(connection: MysqlConnection, horizon: Revision): P
   );
 }
 
-/** SharedLog.sweep. The head's row is taken last, so that appends wait for no more than the commit. */
+/** SharedLog.sweep. What it counts goes to a row of its own (head.ts): appends do not wait for it. */
 export async function sweep(
   connection: MysqlConnection,
   positions: readonly Position[],
@@ -37,7 +37,9 @@ export async function sweep(
     );
   }
   statements.push(
-    `UPDATE head SET log_rows = log_rows - @rows, log_bytes = log_bytes - @bytes, removed = GREATEST(removed, @newest), swept = GREATEST(swept, ${sweptTo}) WHERE id = 1`,
+    `INSERT INTO head (id, commit_id, revision, notes, commits, horizon, swept, removed, alarms, log_rows, log_bytes, settled, cluster_id, member_id)
+       VALUES (2,0,0,0,0,0,${sweptTo},@newest,0,-@rows,-@bytes,0,0,0)
+       ON DUPLICATE KEY UPDATE log_rows = log_rows - @rows, log_bytes = log_bytes - @bytes, removed = GREATEST(removed, @newest), swept = GREATEST(swept, ${sweptTo})`,
     'COMMIT',
   );
   await retryConflicts(async () => {
@@ -54,7 +56,7 @@ export async function sweep(
 const KEPT_COMMITS = 10_000;
 const KEPT_US = 3_600_000_000;
 /** Commits forgotten in one transaction. */
-const FORGOTTEN_MAX = 2_000;
+const FORGOTTEN_MAX = 1_000;
 
 /** Forgets old commits, and the notes that led to them. True when there may be more to forget. */
 export async function forgetOldCommits(connection: MysqlConnection): Promise<boolean> {
@@ -75,9 +77,11 @@ export async function forgetOldCommits(connection: MysqlConnection): Promise<boo
   return count === FORGOTTEN_MAX - 1;
 }
 
-/** Log.defragment. The servers copy the table while it is read and written. */
+/** Log.defragment. The servers copy the table while it is read and written, and tell of failures in rows. */
 export async function defragment(connection: MysqlConnection): Promise<void> {
-  await connection.run(['OPTIMIZE TABLE log'], DEFRAGMENT_MS_MAX);
+  const [rows = []] = await connection.run(['OPTIMIZE TABLE log'], DEFRAGMENT_MS_MAX);
+  const failure = rows.find((row) => /^error$/i.test(textAt(row, 2)));
+  if (failure !== undefined) throw new LogError('unavailable', `OPTIMIZE TABLE log: ${textAt(failure, 3)}`);
 }
 
 const DEFRAGMENT_MS_MAX = 3_600_000;
@@ -87,7 +91,7 @@ const ROW_BYTES = 80;
 
 /** Log.size: what the store holds. Free pages are the server's, to be used for whatever comes. */
 export async function size(connection: MysqlConnection): Promise<LogSize> {
-  const [row] = await connection.rows('SELECT log_rows, log_bytes FROM head WHERE id = 1');
+  const [row] = await connection.rows('SELECT SUM(log_rows), SUM(log_bytes) FROM head');
   const bytes = numberAt(row, 1) + numberAt(row, 0) * ROW_BYTES;
   return { totalBytes: bytes, inUseBytes: bytes };
 }

@@ -8,7 +8,7 @@ import { type ConnectionWay, connect, type MysqlConnection, numberAt } from './c
 import { ErrorNumber, ServerError, translate } from './errors.ts';
 import { NOW_US } from './literals.ts';
 import type { MysqlOptions } from './options.ts';
-import { isGalera, isReadOnly, type Settings, setUp } from './session-settings.ts';
+import { isGalera, isReadOnly, type Settings, STATUS_STATEMENT, setUp, withStatus } from './session-settings.ts';
 
 /**
  * Makes connections that are ready for use: to the first host that answers, takes writes and is as it must be. Names are
@@ -90,6 +90,16 @@ export class Connector {
     return this.#check(connection, await setUp(connection));
   }
 
+  /** The URL's hosts but the one that writes. */
+  others(): readonly Host[] {
+    return this.#options.socketPath === undefined ? this.#hosts.inOrder().slice(1) : [];
+  }
+
+  /** To one of the others, to look at it; as it is, nothing is set. */
+  connectToOther(host: Host): Promise<MysqlConnection> {
+    return connect(this.#options, host, this.#options.database, this.#clock);
+  }
+
   async #connectTo(host: Host | undefined): Promise<MysqlConnection> {
     const { database } = this.#options;
     const losses = this.silence.losses(host);
@@ -124,8 +134,9 @@ export class Connector {
 
   async #check(connection: MysqlConnection, settings: Settings) {
     const askedMs = this.#clock.wallMs();
-    const [now] = await connection.rows(`SELECT ${NOW_US}`);
+    const [[now] = [], status = []] = await connection.run([`SELECT ${NOW_US}`, STATUS_STATEMENT]);
     const clockDifferenceMs = numberAt(now, 0) / 1000 - (askedMs + this.#clock.wallMs()) / 2;
-    return { facts: checkServer(settings, clockDifferenceMs, this.#options.shown), clockDifferenceMs };
+    const facts = checkServer(withStatus(settings, status), clockDifferenceMs, this.#options.shown);
+    return { facts, clockDifferenceMs };
   }
 }

@@ -6,7 +6,7 @@ import { ErrorNumber, ServerError } from './errors.ts';
 /** Bits of the column `alarms`. */
 const ALARM_BITS: Readonly<Record<AlarmKind, number>> = { nospace: 1, corrupt: 2 };
 
-/** The one row of `head`. */
+/** The row of `head` that says where the log ends, and the one that says what was swept. */
 export interface Head {
   readonly cursor: Cursor;
   readonly horizon: Revision;
@@ -16,10 +16,15 @@ export interface Head {
   readonly alarms: readonly AlarmKind[];
 }
 
-const COLUMNS = 'commit_id, revision, notes, horizon, swept, removed, alarms';
+/*
+ * Row 1 is what appends compare and set, row 2 what sweeps add to: neither waits for the other's commit. Row 2 comes with
+ * the first sweep.
+ */
+const COLUMNS = `h.commit_id, h.revision, h.notes, h.horizon, GREATEST(h.swept, COALESCE(s.swept, 0)), GREATEST(h.removed, COALESCE(s.removed, 0)), h.alarms, @@global.read_only`;
+const ROWS = 'head h LEFT JOIN head s ON s.id = 2 WHERE h.id = 1';
 
 /** Reads the head, and whether the server still is the one that writes: a primary that was replaced has old news. */
-export const HEAD_STATEMENT = `SELECT ${COLUMNS}, @@global.read_only FROM head WHERE id = 1`;
+export const HEAD_STATEMENT = `SELECT ${COLUMNS} FROM ${ROWS}`;
 
 /** The head of a row of HEAD_STATEMENT. */
 export function headOf(row: Row | undefined): Head {
@@ -45,7 +50,7 @@ export async function beginSnapshot(connection: MysqlConnection): Promise<LogSta
   const [, , heads = [], leases = [], records = []] = await connection.transact([
     'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ',
     'START TRANSACTION WITH CONSISTENT SNAPSHOT',
-    `SELECT ${COLUMNS}, @@global.read_only, log_rows, cluster_id, member_id FROM head WHERE id = 1`,
+    `SELECT ${COLUMNS}, (SELECT SUM(log_rows) FROM head), h.cluster_id, h.member_id FROM ${ROWS}`,
     'SELECT id, ttl, remaining_ttl FROM lease ORDER BY id',
     'SELECT name, `value` FROM record ORDER BY name',
   ]);

@@ -17,6 +17,7 @@ import { Breaker } from '../shared/breaker.ts';
 import { ConnectionPool } from '../shared/connection-pool.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
+import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
 import { type AppendText, append, appendText } from './append.ts';
 import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
@@ -33,6 +34,7 @@ import { changesAfter, load, rowsAt } from './rows.ts';
 import { prepareSchema } from './schema.ts';
 import { announce, settle } from './settle.ts';
 import { fillSnapshot } from './snapshot.ts';
+import { Standbys } from './standbys.ts';
 
 /*
  * The engine on MariaDB, MySQL and Galera.
@@ -61,6 +63,8 @@ export class MysqlLog implements SharedLog {
   readonly #appending: ConnectionPool<MysqlConnection>;
   readonly #others: ConnectionPool<MysqlConnection>;
   readonly #breaker: Breaker;
+  readonly #forgetting: Forgetting;
+  readonly #standbys: Standbys;
   readonly #snapshots = new SnapshotFiles();
   readonly #flushRow = randomInt(FLUSH_ROWS);
   /** Calls under way. */
@@ -71,13 +75,13 @@ export class MysqlLog implements SharedLog {
   /** How often the fate of an append became unknown. */
   #losses = 0;
   #commits = 0;
-  #isForgetting = false;
 
   constructor(options: MysqlOptions, context: EngineContext = SYSTEM_CONTEXT) {
     this.stats = context.stats ?? new DatabaseStats();
     this.#options = options;
     this.#context = context;
     this.#connector = new Connector(options, context.clock);
+    this.#standbys = new Standbys(this.#connector, context.clock);
     const connect = (): Promise<MysqlConnection> => this.#connector.connect();
     const limits = { waitMs: options.waitMs, waitersMax: WAITERS_MAX };
     this.#appending = new ConnectionPool(connect, { ...limits, connectionsMax: 1 }, context, new DatabaseStats());
@@ -91,6 +95,7 @@ export class MysqlLog implements SharedLog {
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
     this.#connector.silence.onGone = () => this.#breaker.noteGone();
+    this.#forgetting = new Forgetting(() => this.#call(forgetOldCommits), context);
   }
 
   async open(): Promise<LogState> {
@@ -182,7 +187,7 @@ export class MysqlLog implements SharedLog {
 
   async compact(horizon: Revision): Promise<void> {
     await this.#call((connection) => compact(connection, horizon));
-    this.#forget();
+    this.#forgetting.start();
   }
 
   sweep(positions: readonly Position[], sweptTo?: Revision): Promise<void> {
@@ -269,16 +274,16 @@ export class MysqlLog implements SharedLog {
         max: appending.max + others.max,
         waiting: appending.waiting + others.waiting,
       },
-      replicationLagBytes: undefined,
     };
     const beganMs = clock.monotonicMs();
     let latencyMs = 0;
     try {
-      const { facts, clockDifferenceMs } = await this.#call(async (connection) => {
+      const { facts, clockDifferenceMs, replicationLagBytes } = await this.#call(async (connection) => {
         const askedMs = clock.monotonicMs();
         headOf((await connection.rows(HEAD_STATEMENT))[0]);
         latencyMs = clock.monotonicMs() - askedMs;
-        return this.#connector.look(connection);
+        const seen = await this.#connector.look(connection);
+        return { ...seen, replicationLagBytes: await this.#standbys.lagBytes(connection) };
       });
       return {
         ...rest,
@@ -287,6 +292,7 @@ export class MysqlLog implements SharedLog {
         warnings: facts.warnings,
         latencyMs,
         clockDifferenceMs,
+        replicationLagBytes,
       };
     } catch (error) {
       return {
@@ -296,6 +302,7 @@ export class MysqlLog implements SharedLog {
         warnings: this.#connector.facts?.warnings ?? [],
         latencyMs: latencyMs === 0 ? clock.monotonicMs() - beganMs : latencyMs,
         clockDifferenceMs: 0,
+        replicationLagBytes: undefined,
       };
     }
   }
@@ -307,8 +314,10 @@ export class MysqlLog implements SharedLog {
 
   async #end(): Promise<void> {
     this.#state = 'closed';
+    this.#forgetting.close();
     while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
     await this.#snapshots.close();
+    await this.#standbys.close();
     this.#breaker.stop();
     this.#loading?.timer.cancel();
     await Promise.all([this.#loading?.connection.close(), this.#appending.close(), this.#others.close()]);
@@ -377,24 +386,6 @@ export class MysqlLog implements SharedLog {
 
   #noteCommit(): void {
     this.#commits += 1;
-    if (this.#commits % COMMITS_PER_FORGETTING === 0) this.#forget();
-  }
-
-  /** In the background. What fails now is done the next time. */
-  #forget(): void {
-    if (this.#isForgetting || this.#state !== 'open') return;
-    this.#isForgetting = true;
-    const done = this.#call(async (connection) => {
-      while (await forgetOldCommits(connection)) {
-        if (this.#state !== 'open') return;
-      }
-    });
-    done
-      .catch((error: Error) =>
-        this.#context.logger.warn('old commits are not forgotten yet', { problem: error.message }),
-      )
-      .finally(() => {
-        this.#isForgetting = false;
-      });
+    if (this.#commits % COMMITS_PER_FORGETTING === 0) this.#forgetting.start();
   }
 }

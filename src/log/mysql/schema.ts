@@ -10,7 +10,7 @@ import { NOW_US, textLiteral } from './literals.ts';
  * The tables. Everything is bytes or a signed 64-bit integer: no character set, no collation, no auto-increment, a
  * primary key everywhere (Galera and group replication ask for it).
  *
- *   head     one row: where the log ends. Its commit_id is what append compares and sets
+ *   head     row 1: where the log ends. Its commit_id is what append compares and sets. Row 2: what was swept
  *   log      one row per change, in the log's order: appends go to the right edge of the tree
  *   note     what changes leases and records, numbered without a gap
  *   commit   the newest commits by place: whether a cursor is of this history, and where news may be cut

@@ -1,4 +1,4 @@
-import type { MysqlConnection, Row } from './connection.ts';
+import type { MysqlConnection, Rows } from './connection.ts';
 import { textAt } from './connection.ts';
 
 /*
@@ -47,7 +47,14 @@ const VARIABLES = [
   'wsrep_sync_wait',
   'wsrep_trx_fragment_size',
   'idle_write_transaction_timeout',
+  'rpl_semi_sync_master_enabled',
+  'rpl_semi_sync_master_wait_point',
+  'rpl_semi_sync_source_enabled',
+  'rpl_semi_sync_source_wait_point',
 ];
+
+/** What the server says of its state, which the checks look at as well. */
+const STATUS = ['rpl_semi_sync_master_status', 'rpl_semi_sync_source_status', 'wsrep_local_state_comment'];
 
 /** The server's and the session's variables, by name. */
 export type Settings = ReadonlyMap<string, string>;
@@ -93,8 +100,23 @@ export function isReadOnly(settings: Settings): boolean {
   return (settings.get('read_only') ?? 'OFF') !== 'OFF' || (settings.get('super_read_only') ?? 'OFF') !== 'OFF';
 }
 
+/** As `readStatus` reads it. */
+export const STATUS_STATEMENT = `SHOW GLOBAL STATUS WHERE Variable_name IN (${quoted(STATUS)})`;
+
+/** With the answer to STATUS_STATEMENT. */
+export function withStatus(settings: Settings, rows: Rows): Settings {
+  return new Map([...settings, ...namesAndValues(rows)]);
+}
+
 async function readSettings(connection: MysqlConnection): Promise<Settings> {
-  const names = VARIABLES.map((name) => `'${name}'`).join(',');
-  const rows = await connection.rows(`SHOW SESSION VARIABLES WHERE Variable_name IN (${names})`);
-  return new Map(rows.map((row: Row) => [textAt(row, 0).toLowerCase(), textAt(row, 1)]));
+  const rows = await connection.rows(`SHOW SESSION VARIABLES WHERE Variable_name IN (${quoted(VARIABLES)})`);
+  return new Map(namesAndValues(rows));
+}
+
+function namesAndValues(rows: Rows): [string, string][] {
+  return rows.map((row) => [textAt(row, 0).toLowerCase(), textAt(row, 1)]);
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(',');
 }

@@ -28,7 +28,8 @@ const FACTS = {
                 current_setting('fsync'), current_setting('full_page_writes'),
                 extract(epoch FROM clock_timestamp()) * 1000,
                 (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, sent_lsn)))::bigint
-                   FROM pg_stat_replication)`,
+                   FROM pg_stat_replication),
+                current_setting('synchronous_standby_names')`,
 };
 
 /** Asks for all that is checked at the start and shown later. */
@@ -67,19 +68,31 @@ export function checkFacts({ server, version, isolation }: ServerFacts, { shown 
 }
 
 function warningsOf(
-  [, , , synchronousCommit, fsync, fullPageWrites]: TextRow,
+  [, , , synchronousCommit, fsync, fullPageWrites, , , standbyNames]: TextRow,
   clockDifferenceMs: number,
   { host }: PgConnection,
   { sslMode }: PostgresOptions,
 ): string[] {
   const warnings: string[] = [];
   if (synchronousCommit === 'off') {
-    warnings.push('synchronous_commit is off: answered writes of the last moments are lost when the server crashes');
+    warnings.push(
+      'synchronous_commit is off: answered writes of the last moments are lost when the server crashes; set it to on',
+    );
   }
-  if (fsync === 'off') warnings.push('fsync is off: a power cut may destroy the database');
-  if (fullPageWrites === 'off') warnings.push('full_page_writes is off: a power cut may damage pages');
+  if (synchronousCommit === 'local' && (standbyNames ?? '') !== '') {
+    warnings.push(
+      'synchronous_commit is local, so the synchronous standbys are not waited for: a failover may lose answered writes; set it to on',
+    );
+  }
+  if (fsync === 'off') warnings.push('fsync is off: a power cut may destroy the database; turn it on');
+  if (fullPageWrites === 'off') {
+    warnings.push('full_page_writes is off: a power cut may damage pages; turn it on, unless the file system is proof');
+  }
   if (Math.abs(clockDifferenceMs) > CLOCK_DIFFERENCE_MS_MAX) {
-    warnings.push(`the database's clock is ${Math.round(clockDifferenceMs / 1000)} s from ours: leases live by it`);
+    const direction = clockDifferenceMs > 0 ? 'ahead of' : 'behind';
+    warnings.push(
+      `the database's clock is ${Math.round(Math.abs(clockDifferenceMs) / 1000)} s ${direction} ours: leases live by it; keep both with NTP`,
+    );
   }
   if (sslMode === 'require')
     warnings.push(`nobody has checked that ${host.host} is the right server (sslmode=require)`);

@@ -16,6 +16,7 @@ import { Breaker } from '../shared/breaker.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
+import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
 import { packAppend, sendAppend } from './append.ts';
 import { AppendLane } from './append-lane.ts';
@@ -45,8 +46,8 @@ import { type Statements, statementsFor } from './statements.ts';
  * docs/ordering.md has the argument.
  */
 
-/** Old commits and their notes that one sweep takes away. */
-const FORGET_COMMITS = 5_000;
+/** Old commits that are taken away at a time, with their notes. */
+const FORGET_COMMITS = 1_000;
 
 /** The Log on PostgreSQL. One per replica. */
 export class PostgresLog implements SharedLog {
@@ -59,6 +60,7 @@ export class PostgresLog implements SharedLog {
   readonly #lane: AppendLane;
   readonly #breaker: Breaker;
   readonly #space: Space;
+  readonly #forgetting: Forgetting;
   readonly #snapshots = new SnapshotFiles();
   #listener: Listener | undefined;
   #facts: ServerFacts | undefined;
@@ -77,6 +79,10 @@ export class PostgresLog implements SharedLog {
     this.#breaker = new Breaker(context, this.stats, () => this.#use((c) => c.query(this.#statements.head)));
     this.#connections.silence.onGone = () => this.#breaker.noteGone();
     this.#space = new Space(this.#connections, options, this.#statements, context.clock);
+    this.#forgetting = new Forgetting(async () => {
+      const [row] = await this.#read((connection) => connection.query(this.#statements.forget, [FORGET_COMMITS]));
+      return Number(row?.[0]) > 0;
+    }, context);
   }
 
   async open(): Promise<LogState> {
@@ -113,7 +119,8 @@ export class PostgresLog implements SharedLog {
       }
     };
     try {
-      await this.#read((connection) => loadHeads(connection, until, guarded, this.#statements));
+      // Not counted among the reads: it may take its time.
+      await this.#guarded(() => this.#use((connection) => loadHeads(connection, until, guarded, this.#statements)));
     } catch (error) {
       throw thrown === undefined ? error : thrown.error;
     }
@@ -156,6 +163,7 @@ export class PostgresLog implements SharedLog {
 
   async compact(horizon: Revision): Promise<void> {
     await this.#read((connection) => connection.query(this.#statements.compact, [horizon]));
+    this.#forgetting.start();
   }
 
   async sweep(positions: readonly Position[], sweptTo: Revision = 0): Promise<void> {
@@ -168,7 +176,6 @@ export class PostgresLog implements SharedLog {
     await this.#read(async (connection) => {
       const [row] = await connection.query(this.#statements.sweep, values);
       this.#space.swept(Number(row?.[0] ?? 0));
-      await connection.query(this.#statements.forget, [FORGET_COMMITS]);
     });
   }
 
@@ -298,6 +305,7 @@ export class PostgresLog implements SharedLog {
   }
 
   async #end(): Promise<void> {
+    this.#forgetting.close();
     this.#breaker.stop();
     await this.#space.close();
     await this.#snapshots.close();

@@ -8,7 +8,7 @@ import type { Statements } from './statements.ts';
 
 /** Rows of one answer. */
 const PAGE_ROWS = 2048;
-const HEADS_PAGE_ROWS = 8192;
+const HEADS_PAGE_ROWS = 4096;
 /** Keys of one page of heads. */
 const HEADS_PAGE_BYTES = 4 * 2 ** 20;
 /** Keys and values of one page of changes. */

@@ -1,4 +1,4 @@
-import type { Change, ChangeHead } from '../../mvcc/types.ts';
+import { type Change, type ChangeHead, NO_LEASE } from '../../mvcc/types.ts';
 import type { TextRow } from './connection.ts';
 
 /*
@@ -22,19 +22,31 @@ export function changeOf(row: TextRow, at = 0): Change {
   };
 }
 
-/** Of the same columns, the last one being the value's length. */
-export function headOf(row: TextRow): ChangeHead {
-  const valueBytes = row[6];
+/**
+ * Of two columns: numbers with spaces between them, the value's length last (-1: a delete), and the key as `encode(…,
+ * 'escape')` writes it. That is half of what seven columns cost.
+ */
+export function headOf([numbers, key]: TextRow): ChangeHead {
+  const [revision, sub, createRevision, version, lease, valueBytes] = (numbers ?? '').split(' ');
+  const bytes = Number(valueBytes);
   return {
-    kind: valueBytes == null ? 'delete' : 'put',
-    revision: Number(row[0]),
-    sub: Number(row[1]),
-    key: keyOf(row[5]),
-    createRevision: Number(row[2]),
-    version: Number(row[3]),
-    lease: row[4] === '0' ? 0n : BigInt(row[4] ?? 0),
-    valueBytes: Number(valueBytes ?? 0),
+    kind: bytes < 0 ? 'delete' : 'put',
+    revision: Number(revision),
+    sub: Number(sub),
+    key: unescaped(key ?? ''),
+    createRevision: Number(createRevision),
+    version: Number(version),
+    lease: lease === '0' ? NO_LEASE : BigInt(lease ?? 0),
+    valueBytes: Math.max(0, bytes),
   };
+}
+
+/** Zero and what is beyond ASCII come as three octal digits, a backslash doubled; most keys have neither. */
+function unescaped(text: string): string {
+  if (!text.includes('\\')) return text;
+  return text.replace(/\\(?:\\|([0-3][0-7]{2}))/g, (_, octal: string | undefined) =>
+    octal === undefined ? '\\' : String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 /** NULL is empty. */

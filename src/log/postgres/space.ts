@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
-import type { LogSize } from '../../mvcc/log.ts';
-import type { PgConnection } from './connection.ts';
+import { LogError, type LogSize } from '../../mvcc/log.ts';
+import type { PgConnection, Statement } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { translate } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
@@ -17,6 +17,21 @@ const GENTLY = 'SET vacuum_cost_delay = 2';
 
 /** A part of the store must have been swept before it is worth a VACUUM. */
 const WORTH_A_VACUUM = 0.2;
+
+/**
+ * A table that the role may not vacuum, if there is any: the owner may, who has the owner's role, the database's owner,
+ * and from PostgreSQL 17 on who has the right MAINTAIN.
+ */
+const MAY_MAINTAIN = (schema: string): Statement => ({
+  name: 'may_maintain',
+  text: `SELECT quote_ident(current_user), quote_ident(pg_get_userbyid(c.relowner))
+           FROM pg_class c, pg_database d
+          WHERE c.relnamespace = '${schema}'::regnamespace AND c.relkind = 'r' AND d.datname = current_database()
+            AND NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(d.datdba, 'USAGE')
+            AND NOT CASE WHEN current_setting('server_version_num')::int < 170000 THEN false
+                         ELSE has_table_privilege(c.oid, 'MAINTAIN') END
+          LIMIT 1`,
+});
 
 /**
  * What the store takes on the server's disk. Free space within its tables is used again by what comes next; VACUUM
@@ -58,7 +73,10 @@ export class Space {
     return size;
   }
 
-  /** Only when much was swept; autovacuum does the rest. Answers 0: there is nothing that could be done bit by bit. */
+  /**
+   * Only when much was swept, and by a role that may; autovacuum does the rest. Answers 0: there is nothing that could be
+   * done bit by bit.
+   */
   vacuum(): Promise<number> {
     return this.#one(async () => {
       if (this.#sweptBytes === 0) return 0;
@@ -66,18 +84,24 @@ export class Space {
         const { inUseBytes } = await this.size(connection);
         if (this.#sweptBytes < inUseBytes * WORTH_A_VACUUM) return;
         this.#sweptBytes = 0;
+        if ((await this.#whyNot(connection)) !== undefined) return;
         // Through a PgBouncer it would stay with a session of others.
         if (!this.#options.pgbouncer) await connection.run(GENTLY);
-        for (const table of ['log', 'commit', 'note']) await connection.run(`VACUUM ${this.#options.schema}.${table}`);
+        // A table that autovacuum is at is left to it: waiting would make the server break that off.
+        for (const table of ['log', 'commit', 'note'])
+          await connection.run(`VACUUM (SKIP_LOCKED) ${this.#options.schema}.${table}`);
       });
       return 0;
     });
   }
 
-  /** Nobody reads or writes the store for the while. */
+  /** Nobody reads or writes the store for the while. Rejects with a LogError when the role may not. */
   defragment(): Promise<void> {
     return this.#one(() =>
       this.#maintain(async (connection) => {
+        // The server would warn, do nothing, and say that all is well.
+        const reason = await this.#whyNot(connection);
+        if (reason !== undefined) throw new LogError('unavailable', `store ${this.#options.shown}: ${reason}`);
         this.#sweptBytes = 0;
         for (const table of ['log', 'commit', 'note', 'lease', 'record']) {
           await connection.run(`VACUUM (FULL, ANALYZE) ${this.#options.schema}.${table}`);
@@ -91,6 +115,15 @@ export class Space {
     this.#isClosed = true;
     this.#maintaining?.destroy('the log is closed');
     await this.#working;
+  }
+
+  /** Why VACUUM would pass the tables over; undefined when it would not. */
+  async #whyNot(connection: PgConnection): Promise<string | undefined> {
+    const [row] = await connection.query(MAY_MAINTAIN(this.#options.schema));
+    if (row === undefined) return undefined;
+    const [role, owner] = row;
+    const { schema } = this.#options;
+    return `the role ${role} may not vacuum or defragment tables of ${owner}: GRANT ${owner} TO ${role} (or, from PostgreSQL 17 on, GRANT MAINTAIN ON ALL TABLES IN SCHEMA ${schema} TO ${role})`;
   }
 
   /** One at a time. */

@@ -141,13 +141,15 @@ export function statementsFor(schema: string, channel: string | undefined) {
         WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
     ),
 
-    /** The same without values, up to a revision. */
+    /** The same without values, up to a revision. Two columns (rows.ts, headOf): a start reads millions of them. */
     heads: at(
       'heads',
-      `SELECT revision, sub, create_revision, version, lease, key, value_bytes FROM (
+      `SELECT revision || ' ' || sub || ' ' || create_revision || ' ' || version || ' ' || lease || ' ' || value_bytes,
+              encode(key, 'escape')
+         FROM (
          SELECT *, sum(octet_length(key)) OVER (
                   ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-           FROM (SELECT revision, sub, create_revision, version, lease, key, octet_length(value) AS value_bytes
+           FROM (SELECT revision, sub, create_revision, version, lease, key, coalesce(octet_length(value), -1) AS value_bytes
                    FROM ${s}.log WHERE (revision, sub) > ($1::bigint, $2::int) AND revision <= $5::bigint
                   ORDER BY revision, sub LIMIT $3::int) l) l
         WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
@@ -177,7 +179,7 @@ export function statementsFor(schema: string, channel: string | undefined) {
     ),
     /**
      * Old commits and their notes, a bounded bite, from the oldest on without leaving one out: the last 10,000 and those
-     * of an hour stay.
+     * of an hour stay. Answers how many went.
      */
     forget: at(
       'forget',
@@ -190,9 +192,11 @@ export function statementsFor(schema: string, channel: string | undefined) {
          DELETE FROM ${s}.commit c USING bound WHERE c.number <= bound.number RETURNING c.notes),
        notes AS (
          DELETE FROM ${s}.note WHERE number <= (SELECT max(notes) FROM gone)
-          RETURNING coalesce(octet_length(name), 0) + coalesce(octet_length(value), 0) + ${ROW_BYTES} AS bytes)
-       UPDATE ${s}.store SET removed_bytes = removed_bytes + n.bytes
-         FROM (SELECT sum(bytes) AS bytes FROM notes) n WHERE n.bytes IS NOT NULL`,
+          RETURNING coalesce(octet_length(name), 0) + coalesce(octet_length(value), 0) + ${ROW_BYTES} AS bytes),
+       counted AS (
+         UPDATE ${s}.store SET removed_bytes = removed_bytes + n.bytes
+           FROM (SELECT sum(bytes) AS bytes FROM notes) n WHERE n.bytes IS NOT NULL)
+       SELECT count(*) FROM gone`,
     ),
     raise: at(
       'raise',
@@ -203,11 +207,16 @@ export function statementsFor(schema: string, channel: string | undefined) {
     state: at('state', `SELECT horizon, cluster_id, member_id, array_to_string(alarms, ',') FROM ${s}.store`),
     leases: at('leases', `SELECT id, ttl, remaining_ttl FROM ${s}.lease ORDER BY id`),
     records: at('records', `SELECT name, value FROM ${s}.record ORDER BY name`),
-    /** Counted when few, else as the server last saw it. */
+    /** For progress: counted when few, else as the server last saw it, or by the size of the file and of the first rows. */
     rowCount: at(
       'row_count',
-      `SELECT CASE WHEN c.reltuples > 100000 THEN c.reltuples::bigint ELSE (SELECT count(*) FROM ${s}.log) END
-         FROM pg_class c WHERE c.oid = '${s}.log'::regclass`,
+      `SELECT CASE WHEN c.reltuples > 20000 THEN c.reltuples::bigint
+                   WHEN few.rows <= 20000 THEN few.rows
+                   ELSE (pg_relation_size(c.oid) / (SELECT avg(pg_column_size(l)) + 4 FROM (SELECT * FROM ${s}.log LIMIT 1000) l))::bigint
+              END
+         FROM pg_class c, LATERAL (
+           SELECT count(*) AS rows FROM (SELECT FROM ${s}.log WHERE c.reltuples <= 20000 LIMIT 20001) l) few
+        WHERE c.oid = '${s}.log'::regclass`,
     ),
 
     renew: at(

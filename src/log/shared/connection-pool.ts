@@ -191,8 +191,6 @@ export class ConnectionPool<C extends PooledConnection> {
   }
 
   #note(): void {
-    this.#stats.connectionsOpen.value = this.#idle.length + this.#busy.size;
-    this.#stats.connectionsIdle.value = this.#idle.length;
     this.#stats.connectionsWaiting.value = this.#waiters.size;
   }
 }

@@ -5,8 +5,6 @@ export class DatabaseStats {
   /** 0: closed, as it should be; 1: half open, a call tries; 2: open, calls fail at once. */
   readonly breakerState = new Gauge();
   readonly breakerOpened = new Counter();
-  readonly connectionsOpen = new Gauge();
-  readonly connectionsIdle = new Gauge();
   /** Calls that wait for a connection. */
   readonly connectionsWaiting = new Gauge();
   readonly connectionsMade = new Counter();
