@@ -36,7 +36,7 @@ const ROOMS: Readonly<
     node: 'any',
   },
   ctl: { rooms: ['migrate', 'peers', 'server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
-  'main.ts': { rooms: ['house-commands.ts', 'client', 'ctl', 'base'], npm: [], node: 'any' },
+  'main.ts': { rooms: ['house-commands.ts', 'server', 'client', 'ctl', 'base'], npm: [], node: 'any' },
   'house-commands.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },
 };
 

@@ -178,7 +178,7 @@ export class Server {
   async #openStore(storeUrl: string, quotaBytes: number): Promise<OpenedStore> {
     const { options, clock, logger } = this.#context;
     const progress = new LoadProgress(clock, logger);
-    const opened = storeFor(storeUrl, quotaBytes, this.#context);
+    const opened = await storeFor(storeUrl, quotaBytes, this.#context);
     const { store } = opened;
     this.#stops.push(() => store.stop());
     await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
