@@ -7,13 +7,13 @@ import { parse } from 'yaml';
 import { systemRandom } from '../../src/base/chance.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { runCommandLine } from '../../src/ctl/command-line.ts';
-import { resourcesCommands } from '../../src/resources/resources-command.ts';
+import { resourcesCommands } from '../../src/ctl/resources.ts';
+import { layOutFixture } from '../resources/machine-fixture.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
 import { distRoot } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { layOutFixture } from './machine-fixture.ts';
 
 /*
  * The command as it is parsed and printed, the program itself, and a running server.
@@ -102,13 +102,13 @@ describe('this machine', () => {
       code: 2,
       err: 'error: "elsewhere" is not this machine; a running kedge knows the others: --endpoint <url>\n',
     });
-    expect(await kedge('resources', '--endpoint', 'localhost')).toMatchObject({
+    expect(await kedge('resources', '--endpoint', 'not a host')).toMatchObject({
       code: 2,
       err: expect.stringContaining('not a URL'),
     });
     expect(await kedge('resources', 'cpu-flags', '--endpoint', `http://127.0.0.1:${await freePort()}`)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^error: cannot ask http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/),
+      err: expect.stringMatching(/^error: no kedge answers at http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/),
     });
     const empty = await kedge('resources', 'cpu-flags', '--resources-root', temporaryFolder('empty'));
     expect(empty.code).toBe(1);
