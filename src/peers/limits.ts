@@ -47,7 +47,7 @@ export const PEER_LIMITS = {
 
   // Discovery.
   listedMax: 1024,
-  dialsMax: 16,
+  dialsMax: 32,
   dialRetryMinMs: 250,
   dialRetryMaxMs: 5 * SECOND_MS,
   /** Refused for good reason: the reason may go away, but not within seconds. */

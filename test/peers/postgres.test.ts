@@ -142,7 +142,7 @@ describe.runIf(hasPostgres() && mustHaveDnsmasq())(
           await pause(20);
         }
         const after = await counters(b);
-          expect(after.hints - before.hints).toBeGreaterThanOrEqual(writes * 0.9);
+        expect(after.hints - before.hints).toBeGreaterThanOrEqual(writes * 0.9);
         // Beside these only what it asks by itself, now and then.
         expect(after.asked - before.asked).toBeLessThan(writes * 1.5);
       } finally {
