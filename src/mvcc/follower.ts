@@ -95,8 +95,11 @@ export class Follower implements Service {
    */
   hint(revision: Revision): void {
     this.#hinted = Math.max(this.#hinted, revision);
-    if (this.#asking !== undefined || this.#patience !== undefined) return;
-    if (!this.#told) return this.#lookForHinted();
+    if (this.#state !== 'running' || this.#asking !== undefined || this.#patience !== undefined) return;
+    if (!this.#told) {
+      this.#lookForHinted();
+      return;
+    }
     this.#patience = this.#parts.clock.after(this.#limits.hintPatienceMs, () => {
       this.#patience = undefined;
       this.#lookForHinted();

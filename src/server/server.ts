@@ -1,5 +1,7 @@
 import { adminHandler } from '../admin/admin.ts';
+import { authFamilies } from '../admin/auth-families.ts';
 import { backupFamilies } from '../admin/backup-families.ts';
+import type { Family } from '../admin/exposition.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
@@ -42,7 +44,7 @@ import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
 import { ThreadPasswords } from './passwords/thread-passwords.ts';
-import { joinPeers, type PeerJoining } from './peer-joining.ts';
+import { joinPeers } from './peer-joining.ts';
 import { joinResources } from './resource-joining.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
@@ -130,7 +132,8 @@ export class Server {
     checks.start();
     this.#stops.push(() => checks.stop());
     const backups = await this.#startBackups(store);
-    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, joined);
+    const families = [...(joined?.families ?? []), ...authFamilies(auth.access)];
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, families);
 
     const resources = joinResources({ ...this.#context, memberId: store.memberId, peers: joined?.peers });
     const pages = guardedPages({ resources, check: checkPage(checks, store), ...joined?.pages }, auth.access);
@@ -201,7 +204,7 @@ export class Server {
     wire: WireStats,
     quotaBytes: number,
     backups: Backups | undefined,
-    joined: PeerJoining | undefined,
+    more: readonly Family[],
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -224,7 +227,7 @@ export class Server {
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
       ...(backups === undefined ? [] : backupFamilies(backups.stats)),
-      ...(joined?.families ?? []),
+      ...more,
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();

@@ -145,6 +145,10 @@ describe('auth on a server', { timeout: 120_000 }, () => {
     await client.call('Auth/AuthEnable', {});
     for (const path of ['/health', '/livez', '/readyz', '/version', '/metrics'])
       expect((await get(path)).status).toBe(200);
+    const { authRevision } = await client.call('Auth/AuthStatus', {});
+    expect(await (await get('/metrics')).text()).toMatch(
+      new RegExp(`^etcd_debugging_auth_revision ${authRevision}$`, 'm'),
+    );
     const refused = await get('/resources');
     expect(refused.status).toBe(401);
     expect(await refused.json()).toEqual({
