@@ -17,8 +17,16 @@ export class Metrics {
     await this.#refresh();
     const exposition = new Exposition();
     for (const family of this.#families) exposition.family(family);
-    this.#process ??= processRegistry();
-    return exposition.toString() + (await (await this.#process).metrics());
+    return exposition.toString() + (await (await this.#processRegistry()).metrics());
+  }
+
+  #processRegistry(): Promise<Registry> {
+    this.#process ??= processRegistry().catch((error: unknown) => {
+      // As while the program is being replaced on the disk: the next scrape tries again.
+      this.#process = undefined;
+      throw error;
+    });
+    return this.#process;
   }
 }
 

@@ -1,10 +1,9 @@
 import { Failure } from '../base/failure.ts';
 import { cpuFlagsAnswerShape, type ResourcesApi, resourcesAnswerShape } from './answers.ts';
-import { RESOURCE_LIMITS } from './limits.ts';
 import { plainText } from './plain-text.ts';
 import { type Reader, readJson, ShapeError } from './shape.ts';
 
-/** GETs a page of the kedge that is asked; rejects with a Failure when nothing comes. */
+/** GETs a page of the kedge that is asked; rejects with a Failure when nothing comes, or too much. */
 export type AskPage = (path: string) => Promise<{ readonly status: number; readonly body: string }>;
 
 /** Asks a running kedge, which knows its members. `endpoint` is its client URL, for people. */
@@ -17,7 +16,6 @@ export function httpResources(endpoint: string, ask: AskPage): ResourcesApi {
 
   async function read<T>(page: string, query: Readonly<Record<string, string>>, shape: Reader<T>): Promise<T> {
     const { status, body } = await ask(`${page}?${new URLSearchParams(query)}`);
-    if (body.length > RESOURCE_LIMITS.httpAnswerBytesMax) throw new Failure(`${endpoint} answers too much`);
     if (status !== 200) {
       const isOther = status === 404 && !body.startsWith('{');
       throw new Failure(isOther ? `${endpoint} is no kedge that has resources` : errorIn(body) || `status ${status}`);

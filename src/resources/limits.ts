@@ -34,7 +34,4 @@ export const RESOURCE_LIMITS = {
   askTimeoutMs: 3000,
   /** A member that failed is not asked again for this long, unless by --refresh. */
   failureMemoryMs: 30_000,
-
-  /** Of a kedge that is asked over HTTP. */
-  httpAnswerBytesMax: 128 * MIB,
 } as const;

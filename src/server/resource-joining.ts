@@ -32,10 +32,14 @@ const CHANGED = 'resources-changed';
 
 /** Answers the page; other members are answered from now on. */
 export function joinResources(context: ResourceJoiningContext): HttpHandler {
-  const { peers } = context;
+  const { peers, logger } = context;
   let opening: ReturnType<typeof open> | undefined;
   const opened = (): ReturnType<typeof open> => {
-    opening ??= open(context);
+    opening ??= open(context).catch((error: unknown) => {
+      // As while the program is being replaced on the disk: whoever asks next tries again.
+      opening = undefined;
+      throw error;
+    });
     return opening;
   };
   peers?.handle(KIND, async (request) => {
@@ -44,7 +48,11 @@ export function joinResources(context: ResourceJoiningContext): HttpHandler {
   });
   peers?.onMessage(CHANGED, (_, from) => {
     const told = peers.members().find(({ id }) => id === from);
-    if (told !== undefined) void opened().then(({ resources }) => resources.noteChange(told.hello.etcdMemberId));
+    if (told === undefined) return;
+    opened().then(
+      ({ resources }) => resources.noteChange(told.hello.etcdMemberId),
+      (error: unknown) => logger.warn('resources cannot be loaded', { reason: String(error) }),
+    );
   });
   return async (request) => (await opened()).handler(request);
 }

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -91,6 +91,28 @@ describe('this machine', () => {
     expect(member.facts.cpu.threads).toBeGreaterThan(0);
     expect(member.facts.memory.totalBytes).toBeGreaterThan(0);
     expect(member.use.uptimeSeconds).toBeGreaterThan(0);
+  });
+
+  it.runIf(hasStrace())('the real one, and no process is started for it: threads of our own alone', async () => {
+    const trace = join(temporaryFolder('strace'), 'trace');
+    const main = join(distRoot, 'src', 'main.js');
+    await run('strace', [
+      '-f',
+      '-qq',
+      '-e',
+      'trace=process',
+      '-o',
+      trace,
+      process.execPath,
+      main,
+      'resources',
+      '--json',
+    ]);
+    const calls = readFileSync(trace, 'utf8').split('\n');
+    expect(calls.filter((call) => /\bexecve(at)?\(/.test(call))).toHaveLength(1);
+    const begun = calls.filter((call) => /\b(fork|vfork|clone3?)\(/.test(call));
+    expect(begun.length).toBeGreaterThan(0);
+    expect(begun.filter((call) => !call.includes('CLONE_THREAD'))).toEqual([]);
   });
 
   it('mistakes are told with their remedy', async () => {
@@ -186,3 +208,10 @@ describe('a running kedge', () => {
     expect(answer).toMatchObject({ code: 1, err: expect.stringContaining('is no kedge that has resources') });
   });
 });
+
+/** In CI nothing may be missing. */
+function hasStrace(): boolean {
+  if (spawnSync('strace', ['-V']).status === 0) return true;
+  if (process.env['CI'] !== undefined) throw new Error('no strace: bin/test installs it');
+  return false;
+}
