@@ -10,12 +10,12 @@ import { checkCommand } from './ctl/check.ts';
 import { completionCommand } from './ctl/completion.ts';
 import { migrateCommand } from './ctl/migrate.ts';
 import { peersCommand } from './ctl/peers.ts';
+import { resourcesCommands } from './ctl/resources.ts';
 import { snapshotExportCommand } from './ctl/snapshot-export.ts';
 import { snapshotRestoreCommand } from './ctl/snapshot-restore.ts';
 import { snapshotStatusCommand } from './ctl/snapshot-status.ts';
 import { kedgeVersion, versionCommand } from './ctl/version.ts';
 import { ETCD_VERSION } from './etcd/version.ts';
-import { resourcesCommands } from './resources/resources-command.ts';
 import { serveCommand } from './server/serve.ts';
 
 /** On a terminal each line takes the place of the last one; elsewhere there is none. */

@@ -35,7 +35,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 const words = process.argv.slice(2);
 process.exit(
   await runCommandLine(words, {
-    commands: (await clientCommandsNamed(words, clientHost)) ?? (await allCommands()),
+    commands: (await clientCommandsNamed(words, clientHost)) ?? (await serveAlone(words)) ?? (await allCommands()),
     version: kedgeVersion(),
     environment: process.env,
     output: {
@@ -46,7 +46,14 @@ process.exit(
   }),
 );
 
-/** With what the server needs: loaded when no client command was named at once. */
+/** A server's start is its downtime: it loads nothing of what serves nobody. */
+async function serveAlone([first]: readonly string[]): Promise<Command[] | undefined> {
+  if (first !== 'serve') return undefined;
+  const { serveCommand } = await import('./server/serve.ts');
+  return [serveCommand({ clock: systemClock, process, print, version: kedgeVersion() })];
+}
+
+/** Loaded when neither the server nor a client command was named at once. */
 async function allCommands(): Promise<Command[]> {
   const { houseCommands } = await import('./house-commands.ts');
   const commands = houseCommands(print, () => commands);

@@ -24,7 +24,7 @@ const ROOMS: Readonly<
   peers: { rooms: ['base'], npm: ['dns-packet'], node: 'any' },
   admin: { rooms: ['peers', 'wire', 'mvcc', 'base'], npm: ['prom-client'], node: [] },
   client: { rooms: ['etcd', 'base'], npm: ['@grpc/grpc-js'], node: 'any' },
-  resources: { rooms: ['base'], npm: ['yaml'], node: 'any' },
+  resources: { rooms: ['base'], npm: [], node: 'any' },
   server: {
     rooms: ['admin', 'peers', 'etcd', 'resources', 'wire', 'log', 'mvcc', 'base'],
     npm: ['pino', '@peculiar/x509', 'bcryptjs'],
@@ -35,9 +35,13 @@ const ROOMS: Readonly<
     npm: ['@grpc/grpc-js', 'better-sqlite3', 'pg', 'mysql2'],
     node: 'any',
   },
-  ctl: { rooms: ['migrate', 'peers', 'server', 'log', 'mvcc', 'base'], npm: ['commander'], node: 'any' },
-  'main.ts': { rooms: ['house-commands.ts', 'client', 'ctl', 'base'], npm: [], node: 'any' },
-  'house-commands.ts': { rooms: ['server', 'ctl', 'etcd', 'resources', 'base'], npm: [], node: 'any' },
+  ctl: {
+    rooms: ['migrate', 'peers', 'resources', 'server', 'log', 'mvcc', 'base'],
+    npm: ['commander', 'yaml'],
+    node: 'any',
+  },
+  'main.ts': { rooms: ['house-commands.ts', 'server', 'client', 'ctl', 'base'], npm: [], node: 'any' },
+  'house-commands.ts': { rooms: ['server', 'ctl', 'etcd', 'base'], npm: [], node: 'any' },
 };
 
 /** Package → the folders that may import it. */

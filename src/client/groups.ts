@@ -21,6 +21,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Group>>> = {
   alarm: () => import('./commands/alarm.ts'),
   defrag: () => import('./commands/defrag.ts'),
   'move-leader': () => import('./commands/move-leader.ts'),
+  downgrade: () => import('./commands/downgrade.ts'),
   'make-mirror': () => import('./commands/make-mirror.ts'),
   snapshot: () => import('./commands/snapshot-save.ts'),
   user: () => import('./commands/user.ts'),

@@ -3,6 +3,8 @@ import {
   AlarmResponse,
   DefragmentRequest,
   DefragmentResponse,
+  DowngradeRequest,
+  DowngradeResponse,
   HashKVRequest,
   HashKVResponse,
   MoveLeaderRequest,
@@ -21,5 +23,6 @@ export const MaintenanceMethod = {
   defragment: writeMethod('Maintenance/Defragment', DefragmentRequest, DefragmentResponse),
   hashKV: readMethod('Maintenance/HashKV', HashKVRequest, HashKVResponse),
   snapshot: readMethod('Maintenance/Snapshot', SnapshotRequest, SnapshotResponse),
+  downgrade: writeMethod('Maintenance/Downgrade', DowngradeRequest, DowngradeResponse),
   moveLeader: writeMethod('Maintenance/MoveLeader', MoveLeaderRequest, MoveLeaderResponse),
 } as const;

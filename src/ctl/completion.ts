@@ -65,7 +65,8 @@ function nextWords(commands: readonly Command[]): Map<string, Set<string>> {
 
 /*
  * bash: the words that name the command are those that are neither flags nor flags' values; what follows them comes
- * from one table. A flag's value comes from another. `=` is a word of its own there.
+ * from one table. A flag's value comes from another. `=` is a word of its own there. zsh runs it too (bashcompinit): there
+ * an offset must not begin with a letter, `words` is the shell's own, and `--flag=value` is one word.
  */
 function bashScript(commands: readonly Command[]): string {
   const specs = commands.flatMap(specsOf);
@@ -75,7 +76,7 @@ function bashScript(commands: readonly Command[]): string {
     .map((spec) => `    ${namesOf(spec).join('|')}) choices='${spec.kind.choices?.join(' ')}' ;;`);
   const paths = specs
     .filter(isPath)
-    .map((spec) => `    ${namesOf(spec).join('|')}) COMPREPLY=($(compgen -f -- "$cur")); return ;;`);
+    .map((spec) => `    ${namesOf(spec).join('|')}) COMPREPLY=($(compgen -P "$glue" -f -- "$cur")); return ;;`);
   const others = specs
     .filter((spec) => !isSwitch(spec) && !isPath(spec) && spec.kind.choices === undefined)
     .map((spec) => `    ${namesOf(spec).join('|')}) return ;;`);
@@ -83,28 +84,29 @@ function bashScript(commands: readonly Command[]): string {
   const next = nextWords(commands);
   const cases = [...next]
     .filter(([prefix]) => !commands.some((command) => command.name === prefix))
-    .map(([prefix, words]) => `    '${prefix}') words='${[...words].join(' ')}' ;;`);
+    .map(([prefix, words]) => `    '${prefix}') offers='${[...words].join(' ')}' ;;`);
   for (const command of commands) {
     const choices = command.operands.flatMap((operand) => operand.choices ?? []);
     // A command may have subcommands too.
     const words = [...(next.get(command.name) ?? []), ...choices, ...specsOf(command).flatMap(namesOf), '--help'];
-    cases.push(`    '${command.name}'*) words='${words.join(' ')}' ;;`);
+    cases.push(`    '${command.name}'*) offers='${words.join(' ')}' ;;`);
   }
   // The longest names first: "get" would match "get-something".
   const longestFirst = cases.sort((a, b) => b.indexOf(')') - a.indexOf(')'));
   return `# kedge completion for bash
 _kedge() {
-  local cur prev line='' word skip='' choices='' words=''
+  local cur prev line='' word skip='' choices='' offers='' glue=''
   cur=\${COMP_WORDS[COMP_CWORD]}
   prev=\${COMP_WORDS[COMP_CWORD-1]}
   if [ "$cur" = = ]; then cur=''; elif [ "$prev" = = ]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
+  case $cur in --*=*) prev=\${cur%%=*}; glue=$prev=; cur=\${cur#*=} ;; esac
   case $prev in
 ${unique(values)}
 ${unique(paths)}
 ${unique(others)}
   esac
-  if [ -n "$choices" ]; then COMPREPLY=($(compgen -W "$choices" -- "$cur")); return; fi
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  if [ -n "$choices" ]; then COMPREPLY=($(compgen -P "$glue" -W "$choices" -- "$cur")); return; fi
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     if [ "$word" = = ]; then skip=1; continue; fi
     if [ -n "$skip" ]; then skip=''; continue; fi
     case $word in
@@ -115,7 +117,7 @@ ${unique(others)}
   case $line in
 ${longestFirst.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  COMPREPLY=($(compgen -W "$offers" -- "$cur"))
 }
 complete -o default -F _kedge kedge`;
 }
@@ -125,8 +127,9 @@ function fishScript(commands: readonly Command[]): string {
   const next = nextWords(commands);
   const groups = [...next.keys()].filter((prefix) => prefix !== '');
   for (const [prefix, words] of next) {
-    const condition =
-      prefix === '' ? '__fish_use_subcommand' : `${seen(prefix)}; and not ${seen([...words].join(' '))}`;
+    // Not __fish_use_subcommand, which takes a flag's value for a subcommand.
+    const none = `not ${seen([...words].join(' '))}`;
+    const condition = prefix === '' ? none : `${seen(prefix)}; and ${none}`;
     for (const word of words) {
       const command = commands.find((known) => known.name === `${prefix} ${word}`.trim());
       const members = [...(next.get(word) ?? [])].join(', ');

@@ -14,7 +14,14 @@ export const KEDGE_HTTP_OPTIONS = {
     default: '',
     defaultText: 'none',
     group: GROUP,
-    help: 'where users are on: one with the role root',
+    help: 'where users are on: one that may see this',
+  }),
+  token: option(text('token'), {
+    flag: 'token',
+    default: '',
+    defaultText: 'none',
+    group: GROUP,
+    help: 'instead of --user: a token that /v3/auth/authenticate gave, or a JWT',
   }),
   cacert: option(text('file'), {
     flag: 'cacert',
@@ -64,11 +71,12 @@ export class KedgeHttp {
     const token = await this.#tokenFor(endpoint);
     const answer = await this.#send(endpoint, method, path, token === undefined ? {} : { authorization: token });
     if (answer.status !== 401 && answer.status !== 403) return answer;
-    throw new Failure(`${endpoint} lets only the user root see this: --user name:password, or a certificate`);
+    throw new Failure(`${endpoint}: ${reasonIn(answer)} (--user name:password, --token, or a certificate)`);
   }
 
   async #tokenFor(endpoint: string): Promise<string | undefined> {
-    const { user } = this.#options;
+    const { user, token: given } = this.#options;
+    if (given !== '') return given;
     if (user === '') return undefined;
     const known = this.#tokens.get(endpoint);
     if (known !== undefined) return known;
@@ -113,6 +121,16 @@ async function read(response: IncomingMessage): Promise<KedgeAnswer> {
     chunks.push(chunk);
   }
   return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
+}
+
+function reasonIn({ status, body }: KedgeAnswer): string {
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: unknown };
+    if (typeof error === 'string') return error;
+  } catch {
+    // Some other server's page: its status has to do.
+  }
+  return `status ${status}`;
 }
 
 function fileOption(name: 'ca' | 'cert' | 'key', path: string): RequestOptions {

@@ -31,6 +31,9 @@ export class Follower implements Service {
   #next: Promise<void> | undefined;
   /** A hint came while a question was under way. */
   #poked = false;
+  /** The highest revision that peers say exists and that was not looked for since; they may be wrong. */
+  #hinted: Revision = 0;
+  #patience: Timer | undefined;
   #told = false;
   #timer: Timer | undefined;
   #pollMs: number;
@@ -54,6 +57,7 @@ export class Follower implements Service {
   async stop(): Promise<void> {
     this.#state = 'stopped';
     this.#timer?.cancel();
+    this.#patience?.cancel();
     await this.#asking?.catch(() => undefined);
   }
 
@@ -85,6 +89,30 @@ export class Follower implements Service {
     this.#follow();
   }
 
+  /**
+   * A peer says that this revision exists. A log that tells by itself does so as soon, and would be asked twice for each
+   * commit: it is asked only if it has not told a moment later.
+   */
+  hint(revision: Revision): void {
+    this.#hinted = Math.max(this.#hinted, revision);
+    if (this.#state !== 'running' || this.#asking !== undefined || this.#patience !== undefined) return;
+    if (!this.#told) {
+      this.#lookForHinted();
+      return;
+    }
+    this.#patience = this.#parts.clock.after(this.#limits.hintPatienceMs, () => {
+      this.#patience = undefined;
+      this.#lookForHinted();
+    });
+  }
+
+  /** Once for each hint: one that is wrong must not keep us asking. */
+  #lookForHinted(): void {
+    const isNew = this.#hinted > this.#parts.tail.cursor.revision;
+    this.#hinted = 0;
+    if (isNew) this.poke();
+  }
+
   /** A question of nobody's in particular. */
   #follow(): void {
     this.#ask().then(
@@ -107,6 +135,7 @@ export class Follower implements Service {
     this.#asking = this.#askAll().finally(() => {
       this.#asking = undefined;
       if (this.#poked) this.poke();
+      else if (this.#patience === undefined) this.#lookForHinted();
     });
     return this.#asking;
   }
@@ -206,6 +235,8 @@ export interface FollowerLimits {
   readonly pollMsMax: number;
   /** With a log that tells by itself. */
   readonly pollMsMaxTold: number;
+  /** How long such a log has to tell of what a peer has told of already. */
+  readonly hintPatienceMs: number;
 }
 
 export const FOLLOWER_LIMITS: FollowerLimits = {
@@ -213,4 +244,5 @@ export const FOLLOWER_LIMITS: FollowerLimits = {
   pollMsMin: 10,
   pollMsMax: 250,
   pollMsMaxTold: 2000,
+  hintPatienceMs: 50,
 };

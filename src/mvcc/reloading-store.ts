@@ -136,7 +136,7 @@ export class ReloadingStore implements StoreApi {
 
   /** Somebody else may have committed up to there. */
   poke(revision: Revision): void {
-    if (revision > this.revision) this.#store.poke();
+    if (revision > this.revision) this.#store.poke(revision);
   }
 
   get records(): Pick<Records, 'get' | 'list'> {

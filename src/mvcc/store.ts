@@ -357,9 +357,9 @@ export class Store implements StoreApi {
     return this.#log.snapshot().catch(rethrow);
   }
 
-  /** With a shared log: somebody else may have committed. Never needed, only faster. */
-  poke(): void {
-    this.#follower?.poke();
+  /** With a shared log: somebody says that this revision exists, who may be wrong. Never needed, only faster. */
+  poke(revision: Revision): void {
+    this.#follower?.hint(revision);
   }
 
   /** The listener hears every new applied head, after it is applied. Called synchronously; must not throw. */

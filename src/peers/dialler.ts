@@ -1,5 +1,5 @@
 import { connect as connectSocket, isIPv6 } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Random } from '../base/chance.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { AddressBook, Candidate } from './address-book.ts';
@@ -39,11 +39,20 @@ export interface Attempt {
 export class Dialler {
   readonly #options: DiallerOptions;
   readonly #attempts = new Map<string, Attempt>();
+  /** Our key and certificate, read once for all connections. */
+  readonly #secureContext: SecureContext;
   #timer: Timer | undefined;
   #isStopped = false;
 
   constructor(options: DiallerOptions) {
     this.#options = options;
+    const { identity, trust } = options.context;
+    this.#secureContext = createSecureContext({
+      key: identity.privateKey,
+      cert: identity.certificate,
+      ...(trust.ca === undefined ? {} : { ca: trust.ca }),
+      minVersion: 'TLSv1.3',
+    });
   }
 
   /** Looks for something to dial, now and whenever something is due. Call it when addresses or links have changed. */
@@ -55,15 +64,16 @@ export class Dialler {
     this.#forgetAbsent(candidates);
     const nowMs = this.#options.clock.monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
+    const due: { readonly candidate: Candidate; readonly attempt: Attempt }[] = [];
     for (const candidate of this.#inOrder(candidates)) {
       const attempt = this.#attemptAt(candidate.name);
       if (attempt.isDialling || this.#isLinked(candidate, attempt)) continue;
-      if (attempt.retryAtMs > nowMs) {
-        nextMs = Math.min(nextMs, attempt.retryAtMs);
-      } else if (this.#hasRoom()) {
-        void this.#dial(candidate, attempt);
-      }
+      if (attempt.retryAtMs > nowMs) nextMs = Math.min(nextMs, attempt.retryAtMs);
+      else due.push({ candidate, attempt });
     }
+    // Who waits longest first, and before all who was never dialled: dead ones in front would take every turn.
+    due.sort((a, b) => a.attempt.retryAtMs - b.attempt.retryAtMs);
+    for (const { candidate, attempt } of due) if (this.#hasRoom()) void this.#dial(candidate, attempt);
     if (nextMs < Number.POSITIVE_INFINITY) this.#timer = this.#options.clock.after(nextMs - nowMs, () => this.run());
   }
 
@@ -167,7 +177,7 @@ export class Dialler {
 
   /** A TLS connection whose other end has shown its key. Rejects with Refused. */
   #connect({ address }: Candidate): Promise<TLSSocket> {
-    const { clock, context, localIp } = this.#options;
+    const { clock, localIp } = this.#options;
     // As the address that we listen at, where it is one: others tell members apart by it.
     const isSameFamily = localIp !== undefined && isIPv6(localIp) === isIPv6(address.ip);
     const raw = connectSocket({
@@ -190,14 +200,11 @@ export class Dialler {
         phase = 'tls';
         tls = connectTls({
           socket: raw,
-          key: context.identity.privateKey,
-          cert: context.identity.certificate,
-          ...(context.trust.ca === undefined ? {} : { ca: context.trust.ca }),
+          secureContext: this.#secureContext,
           // The handshake decides, and says why.
           rejectUnauthorized: false,
           // Members are known by key or role, not by where they are.
           checkServerIdentity: () => undefined,
-          minVersion: 'TLSv1.3',
           ALPNProtocols: [PEER_ALPN],
         });
         tls.on('error', (error) => fail(error.message));

@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { type Address, formatAddress, parseAddress, shortIp } from './address.ts';
 import { askDns, DnsFailure, type DnsReply } from './dns-client.ts';
+import { addressesInHosts, HOSTS_FILE } from './hosts-file.ts';
+import { PEER_LIMITS } from './limits.ts';
 import { type DnsConfig, readResolvConf } from './resolv-conf.ts';
 import type { MemberId } from './types.ts';
 
@@ -17,12 +19,21 @@ export interface DnsView {
  * Looks a name up: A, AAAA and TXT in parallel. One family without an answer is no failure as long as the other one has
  * addresses. Rejects with DnsFailure when neither has and something went wrong, or when the name does not exist.
  *
+ * /etc/hosts comes first, and DNS is not asked for what stands there: as libc has it, and what machines without DNS have.
+ *
  * A name is asked as it stands; only when it does not exist, with what resolv.conf says to search. (The other order is
  * libc's for names of few dots, and would ask five times for a Service's full name.)
  */
-export async function lookUp(name: string, server: Address | undefined, clock: Clock): Promise<DnsView> {
-  const config: DnsConfig = server === undefined ? await readResolvConf() : { servers: [server], search: [] };
+export async function lookUp(
+  name: string,
+  server: Address | undefined,
+  clock: Clock,
+  hostsFile = HOSTS_FILE,
+): Promise<DnsView> {
   const bare = name.replace(/\.$/, '');
+  const ips = await addressesInHosts(bare, hostsFile);
+  if (ips.length > 0) return { ips, ttlSeconds: PEER_LIMITS.hostsPollMs / 1000, keys: undefined };
+  const config: DnsConfig = server === undefined ? await readResolvConf() : { servers: [server], search: [] };
   const names = name.endsWith('.') ? [bare] : [bare, ...config.search.map((domain) => `${bare}.${domain}`)];
   let failure = new DnsFailure(`${bare} does not exist`);
   for (const asked of names) {

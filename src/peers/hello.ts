@@ -33,6 +33,7 @@ export function decodeHello(bytes: Uint8Array): Hello {
     clientUrls: texts(value, 'clientUrls', PEER_LIMITS.urlsPerMemberMax),
     etcdMemberId: text(value, 'etcdMemberId', /^[0-9a-f]{1,16}$/),
     ability: abilityOf(value['ability']),
+    bootId: value['bootId'] === undefined ? undefined : text(value, 'bootId', /^[0-9a-f-]{8,64}$/i),
   };
 }
 

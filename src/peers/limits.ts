@@ -47,7 +47,7 @@ export const PEER_LIMITS = {
 
   // Discovery.
   listedMax: 1024,
-  dialsMax: 16,
+  dialsMax: 32,
   dialRetryMinMs: 250,
   dialRetryMaxMs: 5 * SECOND_MS,
   /** Refused for good reason: the reason may go away, but not within seconds. */
@@ -72,6 +72,9 @@ export const PEER_LIMITS = {
   /** So long after it was left alone a member asks each second; then it may well be meant to be alone. */
   lonelyMs: MINUTE_MS,
   dnsPollMaxMs: 30 * SECOND_MS,
+  hostsFileBytesMax: 1024 * KIB,
+  /** How often a name that stands in it is looked up again. */
+  hostsPollMs: 5 * SECOND_MS,
   tableMs: 10 * SECOND_MS,
   tableRefreshMinMs: SECOND_MS,
 

@@ -23,6 +23,8 @@ export interface PeersOptions {
   readonly clientUrls: readonly string[];
   /** In hex. */
   readonly etcdMemberId: string;
+  /** See Hello. */
+  readonly bootId?: string | undefined;
   /** Names to look up; those of the static list too. */
   readonly dns: readonly { readonly host: HostPort; readonly source: 'dns' | 'static' }[];
   readonly dnsServer: Address | undefined;

@@ -198,6 +198,7 @@ export class Peers implements Service {
       clientUrls: this.#options.clientUrls,
       etcdMemberId: this.#options.etcdMemberId,
       ability: this.#ability,
+      bootId: this.#options.bootId,
     };
   }
 
@@ -239,7 +240,7 @@ export class Peers implements Service {
     this.#handlers.set(kind, handler);
   }
 
-  /** Tells all members something small, such as what to drop from a cache. Best effort. */
+  /** Tells all members something small, such as that what they keep of us is old. Best effort: a slow one misses it. */
   broadcast(topic: string, body: Uint8Array): void {
     for (const link of this.#roster.links) link.message(topic, body);
   }

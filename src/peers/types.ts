@@ -40,6 +40,8 @@ export interface Hello {
   /** Its id in the etcd API, in hex. */
   readonly etcdMemberId: string;
   readonly ability: Ability;
+  /** Of its machine's present start: what is kept of a machine that has started anew is old. */
+  readonly bootId?: string | undefined;
 }
 
 /** Which end of a link one is: who dialled proves itself first. */

@@ -24,6 +24,8 @@ export const RESOURCE_LIMITS = {
   answerBytesMax: 4 * MIB,
   /** Members whose facts are kept; the longest unread go. */
   cacheFilesMax: 256,
+  /** Members whose word that their machine has changed is remembered. */
+  changedMax: 1024,
   /** How long facts are taken as they were read… */
   factsValidMs: 24 * HOUR_MS,
   /** …at the most: each entry's time is shortened by chance, up to this, so that members are not all asked at once. */
@@ -32,8 +34,4 @@ export const RESOURCE_LIMITS = {
   askTimeoutMs: 3000,
   /** A member that failed is not asked again for this long, unless by --refresh. */
   failureMemoryMs: 30_000,
-
-  /** Asking a kedge over HTTP: it may wait for a silent member twice, for its facts and for its use. */
-  httpTimeoutMs: 10_000,
-  httpAnswerBytesMax: 128 * MIB,
 } as const;

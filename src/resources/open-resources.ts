@@ -15,6 +15,8 @@ export interface LocalResourcesOptions {
   readonly cacheFolder: string;
   /** All other members, now; none when left out. Asked at each question. */
   readonly others?: () => readonly ResourceSource[];
+  /** See LocalSourceOptions. */
+  readonly onChange?: (() => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,4 +1,5 @@
 import { Failure } from '../base/failure.ts';
+import { readBootId } from './boot-id.ts';
 import { RESOURCE_LIMITS } from './limits.ts';
 import { MachineTree } from './machine-tree.ts';
 import { readCpu } from './read-cpu.ts';
@@ -50,10 +51,4 @@ export async function readFacts(root: string): Promise<MachineFacts> {
     serialPorts,
     incomplete,
   };
-}
-
-/** Of this start of the machine; undefined where the kernel does not say. */
-export async function readBootId(root: string): Promise<string | undefined> {
-  const text = await new MachineTree(root).text('proc/sys/kernel/random/boot_id');
-  return text !== undefined && /^[0-9a-f-]{8,64}$/i.test(text) ? text : undefined;
 }

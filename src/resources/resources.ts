@@ -30,6 +30,8 @@ export class Resources implements ResourcesApi {
   readonly #asker: Asker;
   /** Questions under way, by member and what is asked. */
   readonly #underWay = new Map<string, Promise<unknown>>();
+  /** Members that have told of a change, and were not asked since. */
+  readonly #changed = new Set<string>();
 
   constructor(context: ResourcesContext) {
     this.#context = context;
@@ -70,6 +72,16 @@ export class Resources implements ResourcesApi {
     }
   }
 
+  /** What is kept of the member is not as its machine is any more: the next question goes to the member itself. */
+  noteChange(memberId: string): void {
+    this.#changed.add(memberId);
+    if (this.#changed.size <= RESOURCE_LIMITS.changedMax) return;
+    for (const oldest of this.#changed) {
+      this.#changed.delete(oldest);
+      break;
+    }
+  }
+
   async #withUse(source: ResourceSource, refresh: boolean): Promise<MemberResources> {
     // One after the other: who is silent about the first is not waited for again.
     const resources = await this.getResources(source, { refresh });
@@ -88,6 +100,8 @@ export class Resources implements ResourcesApi {
   async #fetch(source: ResourceSource, anew: boolean): Promise<CachedFacts> {
     const { clock, random, cache, logger } = this.#context;
     const { memberId } = source;
+    // What changes while it answers is told of again.
+    this.#changed.delete(memberId);
     const facts = await this.#asker.ask(source, (signal) => source.facts(signal), { anew });
     const jitterMs = Math.floor(random() * RESOURCE_LIMITS.factsJitterMs);
     const entry: CachedFacts = { memberId, fetchedAtMs: clock.wallMs(), jitterMs, facts };
@@ -108,6 +122,7 @@ export class Resources implements ResourcesApi {
 
   #isValid({ fetchedAtMs, jitterMs, facts }: CachedFacts, source: ResourceSource): boolean {
     if (source.bootId !== undefined && facts.bootId !== source.bootId) return false;
+    if (this.#changed.has(source.memberId)) return false;
     const validMs = RESOURCE_LIMITS.factsValidMs - Math.min(jitterMs, RESOURCE_LIMITS.factsJitterMs);
     return this.#context.clock.wallMs() - fetchedAtMs <= validMs;
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { logFor } from '../log/engines.ts';
+import { loadEngine } from '../log/engine-loader.ts';
 import { DatabaseStats } from '../log/shared/database-stats.ts';
 import { type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
 import { ReloadingStore } from '../mvcc/reloading-store.ts';
@@ -31,7 +31,7 @@ export interface Database {
 /** How long a health's answer is good enough for the next who asks. */
 const HEALTH_KEPT_MS = 1000;
 
-export function storeFor(
+export async function storeFor(
   storeUrl: string,
   quotaBytes: number,
   context: {
@@ -40,11 +40,12 @@ export function storeFor(
     readonly random: Random;
     readonly logger: Logger;
   },
-): OpenedStore {
+): Promise<OpenedStore> {
   const { options, clock, random, logger } = context;
   const stats = new DatabaseStats();
   // Names a process: two with the same --name must not take each other's duties for their own.
   const replica = `${options.name}-${Math.floor(random() * 2 ** 48).toString(16)}`;
+  const logFor = await loadEngine(storeUrl);
   let log: Log = logFor(storeUrl, { clock, random, logger, stats });
   let isOpened = false;
   const commitListeners: ((head: Revision) => void)[] = [];

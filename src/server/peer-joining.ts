@@ -54,6 +54,8 @@ export interface PeerJoiningContext {
   /** The database behind a store that others write too; undefined: there is none. */
   readonly database: { readonly stats: { readonly breakerState: { readonly value: number } } } | undefined;
   readonly clientUrls: readonly string[];
+  /** Of the machine's present start. */
+  readonly bootId: string | undefined;
   readonly duties?: PeerCells['duties'];
 }
 
@@ -95,6 +97,7 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     version: context.version,
     clientUrls: context.clientUrls,
     etcdMemberId: hex(store.memberId),
+    bootId: context.bootId,
     dns: [
       ...options.peerDns.map((host) => ({ host, source: 'dns' as const })),
       ...names.filter(({ ip }) => ip === undefined).map(({ host }) => ({ host, source: 'static' as const })),

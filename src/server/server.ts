@@ -1,6 +1,7 @@
-import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
+import { authFamilies } from '../admin/auth-families.ts';
 import { backupFamilies } from '../admin/backup-families.ts';
+import type { Family } from '../admin/exposition.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
 import { type GuardCells, guardFamilies } from '../admin/guard-families.ts';
@@ -12,7 +13,7 @@ import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Auth } from '../etcd/auth/auth.ts';
-import { rootOnly } from '../etcd/auth/page-guard.ts';
+import { guardedPages } from '../etcd/auth/page-guard.ts';
 import { guarded } from '../etcd/call-guard.ts';
 import { ClientLimits } from '../etcd/client-limits.ts';
 import { Gateway } from '../etcd/gateway/gateway.ts';
@@ -23,8 +24,7 @@ import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { shownStoreUrl } from '../log/shared/store-url.ts';
 import type { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { toStoreError } from '../mvcc/store-error.ts';
-import { resourcesHandler } from '../resources/http-handler.ts';
-import { openResources } from '../resources/open-resources.ts';
+import { readBootId } from '../resources/boot-id.ts';
 import type { ServiceTable } from '../wire/grpc.ts';
 import type { HttpHandler } from '../wire/http.ts';
 import { WireServer } from '../wire/server.ts';
@@ -44,8 +44,8 @@ import { LoadProgress } from './load-progress.ts';
 import { type Database, type OpenedStore, storeFor } from './open-store.ts';
 import { retentionOf, type ServeOptions } from './options.ts';
 import { ThreadPasswords } from './passwords/thread-passwords.ts';
-import { joinPeers, type PeerJoining } from './peer-joining.ts';
-import { answerPeersAboutResources, peerResourceSources } from './peer-resources.ts';
+import { joinPeers } from './peer-joining.ts';
+import { joinResources } from './resource-joining.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
@@ -103,7 +103,8 @@ export class Server {
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
     const clientUrls = options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening;
-    const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls });
+    const bootId = await readBootId(options.resourcesRoot);
+    const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls, bootId });
     if (joined !== undefined) this.#stops.push(() => joined.stop());
     await joined?.start();
     const auth = this.#auth(store);
@@ -131,22 +132,11 @@ export class Server {
     checks.start();
     this.#stops.push(() => checks.stop());
     const backups = await this.#startBackups(store);
-    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, joined);
+    const families = [...(joined?.families ?? []), ...authFamilies(auth.access)];
+    const admin = this.#adminHandler(store, database, checks, stats, quotaBytes, backups, families);
 
-    const { resources, own } = await openResources({
-      memberId: store.memberId.toString(16),
-      root: options.resourcesRoot,
-      cacheFolder: join(options.dataDir, 'resources'),
-      others: () => (joined === undefined ? [] : peerResourceSources(joined.peers)),
-      clock,
-      random,
-      logger,
-    });
-    if (joined !== undefined) answerPeersAboutResources(joined.peers, own);
-    const pages = rootOnly(
-      { resources: resourcesHandler(resources), check: checkPage(checks, store), ...joined?.pages },
-      auth.access,
-    );
+    const resources = joinResources({ ...this.#context, memberId: store.memberId, peers: joined?.peers });
+    const pages = guardedPages({ resources, check: checkPage(checks, store), ...joined?.pages }, auth.access);
     const { cors, hostWhitelist } = options;
     const gateway = options.enableGrpcGateway ? this.#gateway(services, stats) : undefined;
     const clients = this.#wireServer(services, front({ admin, pages, gateway, cors, hostWhitelist }), stats);
@@ -178,7 +168,7 @@ export class Server {
   async #openStore(storeUrl: string, quotaBytes: number): Promise<OpenedStore> {
     const { options, clock, logger } = this.#context;
     const progress = new LoadProgress(clock, logger);
-    const opened = storeFor(storeUrl, quotaBytes, this.#context);
+    const opened = await storeFor(storeUrl, quotaBytes, this.#context);
     const { store } = opened;
     this.#stops.push(() => store.stop());
     await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
@@ -214,7 +204,7 @@ export class Server {
     wire: WireStats,
     quotaBytes: number,
     backups: Backups | undefined,
-    joined: PeerJoining | undefined,
+    more: readonly Family[],
   ): HttpHandler {
     const health = new Health(store, database);
     const facts = {
@@ -237,7 +227,7 @@ export class Server {
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
       ...(backups === undefined ? [] : backupFamilies(backups.stats)),
-      ...(joined?.families ?? []),
+      ...more,
     ];
     const metrics = new Metrics(families, async () => {
       await database?.health();

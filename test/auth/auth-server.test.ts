@@ -145,16 +145,34 @@ describe('auth on a server', { timeout: 120_000 }, () => {
     await client.call('Auth/AuthEnable', {});
     for (const path of ['/health', '/livez', '/readyz', '/version', '/metrics'])
       expect((await get(path)).status).toBe(200);
+    const { authRevision } = await client.call('Auth/AuthStatus', {});
+    expect(await (await get('/metrics')).text()).toMatch(
+      new RegExp(`^etcd_debugging_auth_revision ${authRevision}$`, 'm'),
+    );
     const refused = await get('/resources');
     expect(refused.status).toBe(401);
     expect(await refused.json()).toEqual({
-      error: "etcdserver: user name is empty; auth is on and this page is root's",
+      error: 'etcdserver: user name is empty; auth is on and this page is for who has the role root or resources:read',
     });
     expect((await get('/resources', { authorization: 'Bearer none.1' })).status).toBe(401);
     const alice = await login(client, 'alice');
     expect((await get('/resources', { authorization: `Bearer ${alice}` })).status).toBe(403);
     const root = await login(client, 'root');
     expect((await get('/resources', { authorization: `Bearer ${root}` })).status).toBe(200);
+    // A role of that name opens this page, at once and no other one, until it is taken away.
+    client.token = root;
+    await client.call('Auth/RoleAdd', { name: 'resources:read' });
+    await client.call('Auth/UserGrantRole', { user: 'alice', role: 'resources:read' });
+    const granted = { authorization: `Bearer ${alice}` };
+    expect((await get('/resources', granted)).status).toBe(200);
+    expect((await get('/resources/cpu-flags', granted)).status).toBe(200);
+    const check = await get('/check', granted);
+    expect(check.status).toBe(403);
+    expect(await check.json()).toEqual({
+      error: 'etcdserver: permission denied; auth is on and this page is for who has the role root',
+    });
+    await client.call('Auth/RoleDelete', { role: 'resources:read' });
+    expect((await get('/resources', granted)).status).toBe(403);
   });
 
   it('refuses to start with tokens that cannot be', async () => {

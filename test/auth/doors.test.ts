@@ -84,6 +84,33 @@ describe('auth at every door', { timeout: 240_000 }, () => {
     expect((await post('/v3/auth/user/list', {}, token)).status).toBe(403);
   });
 
+  it('kedge resources: over TLS, as a user with the role resources:read, by password or token', async () => {
+    const words = ['resources', '--json', '--endpoint', `https://127.0.0.1:${tlsPort}`];
+    const files = [`--cacert=${join(folder, 'ca.crt')}`, `--cert=${join(folder, 'stranger.crt')}`];
+    const resources = async (...flags: readonly string[]): Promise<string> => {
+      const args = [join(distRoot, 'src', 'main.js'), ...words, ...files, `--key=${join(folder, 'stranger.key')}`];
+      return await run(process.execPath, [...args, ...flags]).then(
+        ({ stdout }) =>
+          (JSON.parse(stdout) as { members: { state: string }[] }).members.map(({ state }) => state).join(),
+        ({ stderr }: { readonly stderr: string }) => stderr.trim(),
+      );
+    };
+    expect(await resources('--user=bob:bob')).toBe(
+      `error: https://127.0.0.1:${tlsPort}: etcdserver: permission denied; auth is on and this page is for who has ` +
+        'the role root or resources:read (--user name:password, --token, or a certificate)',
+    );
+    const { token } = await client.call('Auth/Authenticate', { name: 'root', password: 'root' });
+    client.token = token;
+    await client.call('Auth/RoleAdd', { name: 'resources:read' });
+    await client.call('Auth/UserGrantRole', { user: 'bob', role: 'resources:read' });
+    client.token = undefined;
+    expect(await resources('--user=bob:bob')).toBe('current');
+    const bob = await client.call('Auth/Authenticate', { name: 'bob', password: 'bob' });
+    expect(await resources(`--token=${bob.token}`)).toBe('current');
+    expect(await resources('--token=none.1')).toContain('etcdserver: invalid auth token');
+    expect(await resources('--user=bob:wrong')).toContain('authentication failed');
+  });
+
   it('locks and elections: by the keys that they make', async () => {
     const { token } = await client.call('Auth/Authenticate', { name: 'bob', password: 'bob' });
     client.token = token;

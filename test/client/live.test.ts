@@ -35,6 +35,31 @@ describe.each(KINDS)('at $kind', ({ start }) => {
   };
   const head = async () => Number((await ok('get', 'x', '-w', 'fields')).match(/"Revision" : (\d+)/)?.[1]);
 
+  test('downgrade: what 3.6’s etcdctl says of what the server says', async () => {
+    const say = (...words: string[]) => runClient(['downgrade', ...words], { ETCDCTL_ENDPOINTS: server.endpoint });
+    const version = /"Version" : "(\d+)\.(\d+)\.\d+"/.exec(await ok('endpoint', 'status', '-w', 'fields')) ?? [];
+    const [, major = '', minor = ''] = version;
+    const before = `${major}.${Number(minor) - 1}.0`;
+    const wellDone = `Downgrade validate success, cluster version ${major}.${minor}`;
+    expect((await say('validate', before)).stdout.startsWith(wellDone)).toBe(true);
+    expect(JSON.parse((await say('validate', before, '-w', 'json')).stdout)).toMatchObject({
+      header: { member_id: expect.any(Number) },
+      version: expect.stringMatching(new RegExp(`^${major}\\.${minor}`)),
+    });
+    const wrong: readonly (readonly [readonly string[], number, string])[] = [
+      [['validate', '2.0.0'], 1, 'etcdserver: invalid downgrade target version'],
+      [['validate', 'x'], 1, 'etcdserver: wrong downgrade target version format'],
+      [['cancel'], 1, 'etcdserver: no inflight downgrade job'],
+      [['validate'], 128, 'TARGET_VERSION not provided'],
+      [['enable', '3.4', '3.5'], 128, 'too many arguments'],
+      [['enable', ''], 128, 'target version not provided'],
+      [['validate', before, '-w', 'table'], 4, 'table not supported as output format'],
+    ];
+    for (const [words, code, text] of wrong) {
+      expect(await say(...words)).toEqual({ code, stdout: '', stderr: `Error: ${text}\n` });
+    }
+  });
+
   test('watch tells the same as etcdctl', async () => {
     const from = (await head()) + 1;
     for (const words of [

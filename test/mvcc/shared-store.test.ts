@@ -222,6 +222,30 @@ describe('a past that is lost', () => {
   });
 });
 
+describe('a hint of a peer', () => {
+  it('costs no question when the log tells as well, one when it does not, and one when it is wrong', async () => {
+    const { database, a, b } = await two();
+    const asked = b.stats.newsAsked;
+    await clock.pass(100);
+    const before = asked.value;
+    await a.put(put('k', '1'));
+    b.poke(a.revision);
+    await clock.pass(100);
+    expect(asked.value).toBe(before + 1);
+    database.listeners.clear();
+    await a.put(put('k', '2'));
+    b.poke(a.revision);
+    await clock.pass(49);
+    expect(asked.value).toBe(before + 1);
+    await clock.pass(1);
+    expect(asked.value).toBe(before + 2);
+    expect(await read(b, { serializable: true })).toEqual(['k=2']);
+    b.poke(1_000_000);
+    await clock.pass(500);
+    expect(asked.value).toBe(before + 3);
+  });
+});
+
 describe('records', () => {
   it('are the same for all, and one of two that write upon the same state wins', async () => {
     const { a, b } = await two();

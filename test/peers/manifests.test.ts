@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { environmentName, resolveOptions } from '../../src/base/options.ts';
 import { logFor } from '../../src/log/engines.ts';
 import { PEER_LIMITS } from '../../src/peers/limits.ts';
@@ -76,21 +76,42 @@ const probe = object({
   httpGet: object({ 'host?': text, path: oneOf('/livez', '/readyz'), port: either(port, portName) }),
   ...{ 'periodSeconds?': count, 'timeoutSeconds?': count, 'failureThreshold?': count },
 });
+const execProbe = object({
+  exec: object({ command: listOf(text) }),
+  ...{ 'periodSeconds?': count, 'timeoutSeconds?': count },
+});
+/** Ours are held to more than other images can be. */
 const container = object({
-  ...{ name: dnsLabel, image: text, 'imagePullPolicy?': oneOf('Always', 'IfNotPresent', 'Never'), args: listOf(text) },
+  name: oneOf('kedge'),
+  ...{ image: text, 'imagePullPolicy?': oneOf('Always', 'IfNotPresent', 'Never'), args: listOf(text) },
   env: listOf(
-    object({
-      name: matching(/^[A-Z_]+$/),
-      valueFrom: object({
-        fieldRef: object({ fieldPath: oneOf('metadata.name', 'status.podIP', 'status.hostIP', 'spec.nodeName') }),
+    either(
+      object({ name: matching(/^[A-Z_]+$/), value: text }),
+      object({
+        name: matching(/^[A-Z_]+$/),
+        valueFrom: object({
+          fieldRef: object({ fieldPath: oneOf('metadata.name', 'status.podIP', 'status.hostIP', 'spec.nodeName') }),
+        }),
       }),
-    }),
+    ),
   ),
   'ports?': listOf(object({ name: portName, containerPort: port })),
   ...{ startupProbe: probe, livenessProbe: probe, readinessProbe: probe },
   resources: object({ 'requests?': resources, 'limits?': resources }),
   securityContext: object({
     ...{ allowPrivilegeEscalation: oneOf(false), readOnlyRootFilesystem: oneOf(true) },
+    capabilities: object({ drop: listOf(oneOf('ALL')) }),
+  }),
+  volumeMounts: listOf(object({ name: dnsLabel, mountPath: matching(/^\//), 'readOnly?': yes })),
+});
+const databaseContainer = object({
+  ...{ name: oneOf('postgres'), image: matching(/^postgres:\d+-bookworm$/) },
+  env: listOf(object({ name: matching(/^[A-Z_]+$/), value: text })),
+  ports: listOf(object({ name: portName, containerPort: port })),
+  readinessProbe: execProbe,
+  resources: object({ 'requests?': resources, 'limits?': resources }),
+  securityContext: object({
+    allowPrivilegeEscalation: oneOf(false),
     capabilities: object({ drop: listOf(oneOf('ALL')) }),
   }),
   volumeMounts: listOf(object({ name: dnsLabel, mountPath: matching(/^\//), 'readOnly?': yes })),
@@ -110,7 +131,7 @@ const podSpec = object({
       labelSelector: selector,
     }),
   ),
-  containers: listOf(container),
+  containers: listOf(either(container, databaseContainer)),
   volumes: listOf(
     object({
       name: dnsLabel,
@@ -149,9 +170,19 @@ const KINDS: Readonly<
       spec: object({
         ...{ serviceName: dnsLabel, replicas: count, podManagementPolicy: oneOf('Parallel', 'OrderedReady'), selector },
         template: object({ metadata: object({ labels }), spec: podSpec }),
+        'volumeClaimTemplates?': listOf(
+          object({
+            metadata: object({ name: dnsLabel }),
+            spec: object({
+              accessModes: listOf(oneOf('ReadWriteOnce')),
+              resources: object({ requests: object({ storage: quantity }) }),
+            }),
+          }),
+        ),
       }),
     },
   },
+  Namespace: { apiVersion: 'v1', fields: {} },
   Pod: { apiVersion: 'v1', fields: { spec: podSpec } },
   Secret: { apiVersion: 'v1', fields: { type: oneOf('Opaque'), stringData: mapOf(text) } },
   NetworkPolicy: {
@@ -173,13 +204,18 @@ interface Manifest {
 }
 
 const folder = join(projectRoot, 'deploy');
-const manifests: readonly Manifest[] = readdirSync(join(folder, 'kubernetes')).flatMap((file) =>
+const read = (file: string): readonly Json[] =>
   parseAllDocuments(readFileSync(join(folder, 'kubernetes', file), 'utf8'), { version: '1.1' }).map((document) => {
     if (document.errors.length > 0) throw new Error(`${file}: ${document.errors.join()}`);
-    const value = document.toJS() as Json;
-    return { file, kind: String(at(value, 'kind')), value };
-  }),
+    return document.toJS() as Json;
+  });
+const files = readdirSync(join(folder, 'kubernetes'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.yaml'),
 );
+const isKustomization = (file: string): boolean => file.endsWith('kustomization.yaml');
+const manifests: readonly Manifest[] = files
+  .filter((file) => !isKustomization(file))
+  .flatMap((file) => read(file).map((value) => ({ file, kind: String(at(value, 'kind')), value })));
 const of = (file: string, kind: string, name?: string): Json =>
   manifests.find(
     (found) =>
@@ -208,9 +244,20 @@ describe('manifests', () => {
       );
     });
     expect(wrong).toEqual([]);
-    expect(manifests.map(({ kind }) => kind).sort()).toEqual(
-      ['NetworkPolicy', 'Pod', 'PodDisruptionBudget', 'Secret', 'Service', 'Service', 'Service', 'StatefulSet'].sort(),
-    );
+    expect(manifests.map(({ file, kind }) => `${file} ${kind}`).sort()).toEqual([
+      'namespace.yaml Namespace',
+      'network-policy.yaml NetworkPolicy',
+      'secret.yaml Secret',
+      'shared.yaml PodDisruptionBudget',
+      'shared.yaml Service',
+      'shared.yaml Service',
+      'shared.yaml StatefulSet',
+      'static-pod-service.yaml Service',
+      'static-pod.yaml Pod',
+      'try/database.yaml NetworkPolicy',
+      'try/database.yaml Service',
+      'try/database.yaml StatefulSet',
+    ]);
   });
 
   it('would be found out if they had a wrong one', () => {
@@ -238,7 +285,7 @@ describe('manifests', () => {
     }
     const namespaces = manifests
       .filter(({ file }) => !file.startsWith('static-pod'))
-      .map(({ value }) => at(value, 'metadata', 'namespace'));
+      .map(({ kind, value }) => at(value, 'metadata', kind === 'Namespace' ? 'name' : 'namespace'));
     expect(new Set(namespaces)).toEqual(new Set(['kedge']));
   });
 
@@ -256,7 +303,7 @@ describe('manifests', () => {
       expect(at(secret, 'secretName')).toBe(at(kept, 'metadata', 'name'));
       const keys = items(at(secret, 'items')).map((item) => String(at(item, 'key')));
       expect(keys.sort()).toEqual(Object.keys(at(kept, 'stringData') as object).sort());
-      for (const key of keys) expect(JSON.stringify(at(container0(spec), 'args')), file).toContain(`/etc/kedge/${key}`);
+      for (const key of keys) expect(JSON.stringify(container0(spec)), file).toContain(`/etc/kedge/${key}`);
       // Read by the group, by nobody else: what kedge insists on.
       expect(Number(at(secret, 'defaultMode')) & 0o007).toBe(0);
     },
@@ -267,7 +314,7 @@ describe('manifests', () => {
     ({ spec }) => {
       const [command, ...flags] = items(at(container0(spec), 'args')).map(String);
       expect(command).toBe('serve');
-      const options = optionsOf(new Map(flags.map(flagOf)));
+      const options = optionsOf(new Map(flags.map(flagOf)), variablesOf(container0(spec)));
       expect(arePeersOn(options)).toBe(true);
       expect(options.peerTrust).toBe('secret');
       expect(() => logFor(options.store)).not.toThrow();
@@ -297,6 +344,90 @@ describe('manifests', () => {
     );
     const listened = items(at(container0(pods[0]?.[1] ?? null), 'ports')).map((item) => at(item, 'containerPort'));
     expect(opened.sort()).toEqual(listened.sort());
+  });
+});
+
+describe('to try it on a fresh cluster', () => {
+  const kustomization = read('try/kustomization.yaml')[0] ?? null;
+  const database = (kind: string): Json => at(of('try/database.yaml', kind), 'spec');
+  const patch = parse(String(at(items(at(kustomization, 'patches'))[0] ?? null, 'patch'))) as Json;
+
+  it('applies all that is there, and each of it once', () => {
+    for (const file of files.filter(isKustomization)) {
+      const [value = null, ...more] = read(file);
+      expect(more).toEqual([]);
+      expect([at(value, 'apiVersion'), at(value, 'kind')]).toEqual([
+        'kustomize.config.k8s.io/v1beta1',
+        'Kustomization',
+      ]);
+    }
+    expect(at(read('kustomization.yaml')[0] ?? null, 'resources')).toEqual([
+      'namespace.yaml',
+      'shared.yaml',
+      'network-policy.yaml',
+    ]);
+    expect(at(kustomization, 'resources')).toEqual(['..', 'database.yaml']);
+  });
+
+  it('puts the store into that database: its name, port, user and password', () => {
+    const target = of('shared.yaml', 'StatefulSet');
+    expect([at(patch, 'apiVersion'), at(patch, 'kind')]).toEqual([at(target, 'apiVersion'), at(target, 'kind')]);
+    for (const name of ['name', 'namespace']) expect(at(patch, 'metadata', name)).toBe(at(target, 'metadata', name));
+    const patched = container0(at(patch, 'spec', 'template', 'spec'));
+    const kedge = container0(at(target, 'spec', 'template', 'spec'));
+    expect(at(patched, 'name')).toBe(at(kedge, 'name'));
+    const variables = variablesOf(patched);
+    // Only what is there is replaced.
+    expect(Object.keys(variablesOf(kedge))).toEqual(expect.arrayContaining(Object.keys(variables)));
+    const { store } = optionsOf(new Map(items(at(kedge, 'args')).slice(1).map(String).map(flagOf)), variables);
+    expect(() => logFor(store)).not.toThrow();
+    const url = new URL(store);
+    const spec = at(database('StatefulSet'), 'template', 'spec');
+    const postgres = variablesOf(container0(spec));
+    expect(url.hostname).toBe(at(of('try/database.yaml', 'Service'), 'metadata', 'name'));
+    expect([url.username, url.pathname]).toEqual([postgres['POSTGRES_USER'], `/${postgres['POSTGRES_DB']}`]);
+    expect(url.searchParams.get('password_file')).toBe(postgres['POSTGRES_PASSWORD_FILE']);
+    const [secret] = items(at(spec, 'volumes'))
+      .map((volume) => at(volume, 'secret'))
+      .filter((found) => found !== null);
+    expect(at(secret ?? null, 'secretName')).toBe(at(of('secret.yaml', 'Secret'), 'metadata', 'name'));
+    expect(Number(at(secret ?? null, 'defaultMode')) & 0o007).toBe(0);
+    const served = items(at(database('Service'), 'ports')).map((item) => at(item, 'port'));
+    expect(served).toEqual([Number(url.port)]);
+    for (const selector of [
+      at(database('Service'), 'selector'),
+      at(database('NetworkPolicy'), 'podSelector', 'matchLabels'),
+    ])
+      expect(at(database('StatefulSet'), 'template', 'metadata', 'labels')).toEqual(selector);
+    // Out of kedge's policy and into the database's.
+    const out = items(at(of('network-policy.yaml', 'NetworkPolicy'), 'spec', 'egress')).flatMap((rule) =>
+      items(at(rule, 'ports')).map((item) => at(item, 'port')),
+    );
+    expect(out).toContain(Number(url.port));
+    const [allowed] = items(at(database('NetworkPolicy'), 'ingress'));
+    expect(items(at(allowed ?? null, 'ports')).map((item) => at(item, 'port'))).toEqual([Number(url.port)]);
+    expect(at(items(at(allowed ?? null, 'from'))[0] ?? null, 'podSelector', 'matchLabels')).toEqual(
+      at(target, 'spec', 'template', 'metadata', 'labels'),
+    );
+  });
+
+  it('has an image that is built as what the manifests name and run', () => {
+    const dockerfile = readFileSync(join(folder, 'Dockerfile'), 'utf8');
+    const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+    expect(dockerfile).toContain(`--tag kedge:${version} --file deploy/Dockerfile .`);
+    const user = Number(/^USER (\d+):\d+$/m.exec(dockerfile)?.[1]);
+    for (const [, spec] of pods) {
+      expect(at(container0(spec), 'image')).toBe(`kedge:${version}`);
+      expect(at(spec, 'securityContext', 'runAsUser')).toBe(user);
+    }
+    expect(dockerfile).toContain('ENTRYPOINT ["/opt/kedge/bin/kedge"]');
+    const copied = [...dockerfile.matchAll(/^COPY --from=build (.*)$/gm)].flatMap(([, words = '']) =>
+      words.split(' ').slice(0, -1),
+    );
+    for (const path of copied) expect(existsSync(path.replace('/opt/kedge', projectRoot)), path).toBe(true);
+    expect(copied.map((path) => path.replace('/opt/kedge/', ''))).toEqual(
+      expect.arrayContaining(['package.json', 'bin/kedge', 'node_modules', 'dist']),
+    );
   });
 });
 
@@ -350,6 +481,12 @@ function optionsOf(
   const options = resolveOptions(SERVE_OPTIONS, filled, environment);
   checkServeOptions(options);
   return options;
+}
+
+/** Those with a value. */
+function variablesOf(container: Json): Readonly<Record<string, string>> {
+  const named = items(at(container, 'env')).filter((item) => at(item, 'value') !== null);
+  return Object.fromEntries(named.map((item) => [String(at(item, 'name')), String(at(item, 'value'))]));
 }
 
 function flagOf(word: string): [string, string] {

@@ -3,9 +3,10 @@ import { EtcdClient } from '../support/client.ts';
 import { mustHave, startEtcd } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import type { ServerProcess } from '../support/server-process.ts';
+import { clientScenarios } from './client-scenarios.ts';
 import { scenarios, Told } from './scenarios.ts';
 
-/** Lock and Election side by side with the real etcd: the same story, word for word the same answers. */
+/** Locks, elections, queues and barriers side by side with the real etcd: the same story, word for word the same answers. */
 describe.skipIf(!mustHave('3.5'))('recipes, as etcd 3.5 answers them', () => {
   let etcd: ServerProcess;
   let kedge: ServerProcess;
@@ -21,7 +22,7 @@ describe.skipIf(!mustHave('3.5'))('recipes, as etcd 3.5 answers them', () => {
     await Promise.all([etcd.kill(), kedge.kill()]);
   });
 
-  test.each(scenarios)(
+  test.each([...scenarios, ...clientScenarios])(
     '$name',
     async ({ run }) => {
       const [theirs, ours] = await Promise.all(

@@ -1,6 +1,7 @@
 import { mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { openLocalSource } from '../../src/resources/local-source.ts';
 import { readFacts } from '../../src/resources/read-facts.ts';
 import { readUse } from '../../src/resources/read-use.ts';
 import { layOutFixture } from './machine-fixture.ts';
@@ -65,4 +66,19 @@ it('measures the file systems that are the machine’s own, each once', async ()
     { mountedAt: '/data disk', device: '/dev/sdb1', type: 'xfs' },
   ]);
   expect(filesystems[0]?.totalBytes).toBe(statfsSync(root).blocks * statfsSync(root).bsize);
+});
+
+it('tells of a change of the machine when it is read again, and of load never', async () => {
+  const root = layOutFixture('x86-64-rack-server');
+  let changes = 0;
+  const source = await openLocalSource({ memberId: 'a1', root, onChange: () => changes++ });
+  const { signal } = new AbortController();
+  await source.facts(signal);
+  writeFileSync(join(root, 'proc/loadavg'), '9.00 8.00 7.00 1/2 3\n');
+  await source.facts(signal);
+  expect(changes).toBe(0);
+  writeFileSync(join(root, 'proc/meminfo'), 'MemTotal:       98304000 kB\nMemAvailable:   1 kB\n');
+  await Promise.all([source.facts(signal), source.facts(signal)]);
+  await source.facts(signal);
+  expect(changes).toBe(1);
 });

@@ -117,6 +117,22 @@ describe('the cache', () => {
     expect(after.link.asked).toBe(1);
   });
 
+  it('a member that tells of a change is asked anew, once, and shown as it was when it is silent', async () => {
+    const clock = new ResourceClock();
+    const { source, link } = await remote('a1', server);
+    const resources = resourcesOf([source], clock);
+    await resources.getResources(source, asIs);
+    clock.nowMs += 5000;
+    resources.noteChange('a1');
+    resources.noteChange('of nobody');
+    expect(await resources.getResources(source, asIs)).toMatchObject({ state: 'current', ageSeconds: 0 });
+    await resources.getResources(source, asIs);
+    expect(link.asked).toBe(2);
+    resources.noteChange('a1');
+    link.state = 'refused';
+    expect(await resources.getResources(source, asIs)).toMatchObject({ state: 'stale', problem: expect.any(String) });
+  });
+
   it('--refresh asks anew', async () => {
     const clock = new ResourceClock();
     const { source, link } = await remote('a1', server);

@@ -110,6 +110,13 @@ export class Access {
     this.mustBeRoot(this.identify(call));
   }
 
+  /** Of somebody with that role, or root. As for `admin` the token's revision does not matter. */
+  role(call: AuthCall, role: string | undefined): void {
+    const identity = this.identify(call);
+    const user = identity === undefined ? undefined : this.#view.user(identity.user);
+    if (role === undefined || user?.roles.includes(role) !== true) this.mustBeRoot(identity);
+  }
+
   /** Ends a lease: its keys go with it. */
   leaseRevoke(call: AuthCall, id: LeaseId): void {
     this.#leasePuts(this.known(call), id);

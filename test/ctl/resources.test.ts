@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,13 +7,13 @@ import { parse } from 'yaml';
 import { systemRandom } from '../../src/base/chance.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { runCommandLine } from '../../src/ctl/command-line.ts';
-import { resourcesCommands } from '../../src/resources/resources-command.ts';
+import { resourcesCommands } from '../../src/ctl/resources.ts';
+import { layOutFixture } from '../resources/machine-fixture.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
 import { distRoot } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
-import { layOutFixture } from './machine-fixture.ts';
 
 /*
  * The command as it is parsed and printed, the program itself, and a running server.
@@ -93,6 +93,28 @@ describe('this machine', () => {
     expect(member.use.uptimeSeconds).toBeGreaterThan(0);
   });
 
+  it.runIf(hasStrace())('the real one, and no process is started for it: threads of our own alone', async () => {
+    const trace = join(temporaryFolder('strace'), 'trace');
+    const main = join(distRoot, 'src', 'main.js');
+    await run('strace', [
+      '-f',
+      '-qq',
+      '-e',
+      'trace=process',
+      '-o',
+      trace,
+      process.execPath,
+      main,
+      'resources',
+      '--json',
+    ]);
+    const calls = readFileSync(trace, 'utf8').split('\n');
+    expect(calls.filter((call) => /\bexecve(at)?\(/.test(call))).toHaveLength(1);
+    const begun = calls.filter((call) => /\b(fork|vfork|clone3?)\(/.test(call));
+    expect(begun.length).toBeGreaterThan(0);
+    expect(begun.filter((call) => !call.includes('CLONE_THREAD'))).toEqual([]);
+  });
+
   it('mistakes are told with their remedy', async () => {
     expect(await kedge('resources', '--json', '--yaml')).toMatchObject({
       code: 2,
@@ -102,13 +124,13 @@ describe('this machine', () => {
       code: 2,
       err: 'error: "elsewhere" is not this machine; a running kedge knows the others: --endpoint <url>\n',
     });
-    expect(await kedge('resources', '--endpoint', 'localhost')).toMatchObject({
+    expect(await kedge('resources', '--endpoint', 'not a host')).toMatchObject({
       code: 2,
       err: expect.stringContaining('not a URL'),
     });
     expect(await kedge('resources', 'cpu-flags', '--endpoint', `http://127.0.0.1:${await freePort()}`)).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/^error: cannot ask http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/),
+      err: expect.stringMatching(/^error: no kedge answers at http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED/),
     });
     const empty = await kedge('resources', 'cpu-flags', '--resources-root', temporaryFolder('empty'));
     expect(empty.code).toBe(1);
@@ -186,3 +208,10 @@ describe('a running kedge', () => {
     expect(answer).toMatchObject({ code: 1, err: expect.stringContaining('is no kedge that has resources') });
   });
 });
+
+/** In CI nothing may be missing. */
+function hasStrace(): boolean {
+  if (spawnSync('strace', ['-V']).status === 0) return true;
+  if (process.env['CI'] !== undefined) throw new Error('no strace: bin/test installs it');
+  return false;
+}

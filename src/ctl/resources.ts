@@ -1,18 +1,18 @@
-import { stringify } from 'yaml';
 import type { Random } from '../base/chance.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Command, ExitCode } from '../base/command.ts';
 import { silentLogger } from '../base/logger.ts';
 import { flag, type OptionValues, option, text } from '../base/options.ts';
 import { UsageError } from '../base/usage-error.ts';
-import type { ResourcesApi } from './answers.ts';
-import { memoryCache } from './facts-cache.ts';
-import { httpResources } from './http-resources.ts';
-import { openLocalSource } from './local-source.ts';
-import { NoSuchMember, Resources } from './resources.ts';
-import { RESOURCES_ROOT } from './resources-root.ts';
-import { showCpuFlags } from './show-cpu-flags.ts';
-import { showResources } from './show-resources.ts';
+import type { ResourcesApi } from '../resources/answers.ts';
+import { memoryCache } from '../resources/facts-cache.ts';
+import { httpResources } from '../resources/http-resources.ts';
+import { openLocalSource } from '../resources/local-source.ts';
+import { NoSuchMember, Resources } from '../resources/resources.ts';
+import { RESOURCES_ROOT } from '../resources/resources-root.ts';
+import { showCpuFlags } from '../resources/show-cpu-flags.ts';
+import { showResources } from '../resources/show-resources.ts';
+import { endpointUrl, KEDGE_HTTP_OPTIONS, KedgeHttp } from './kedge-http.ts';
 
 const OPTIONS = {
   endpoint: option(text('url'), {
@@ -31,6 +31,7 @@ const OPTIONS = {
   }),
   json: option(flag, { flag: 'json', default: false, group: 'Output', help: 'one JSON document' }),
   yaml: option(flag, { flag: 'yaml', default: false, group: 'Output', help: 'the same as YAML' }),
+  ...KEDGE_HTTP_OPTIONS,
 };
 
 export interface ResourcesCommandContext {
@@ -54,6 +55,7 @@ export function resourcesCommands(context: ResourcesCommandContext): readonly Co
       details: `Examples:
   kedge resources                                       this machine
   kedge resources --endpoint http://127.0.0.1:2379      all members that this kedge knows
+  kedge resources --endpoint https://db-1:2379 --cacert ca.crt --user alice:…
   kedge resources --json | jq '.members[].facts.cpu.model'`,
       async run({ options, operands }) {
         const api = await apiFor(options, context);
@@ -65,7 +67,7 @@ export function resourcesCommands(context: ResourcesCommandContext): readonly Co
               `"${operands[0]}" is not this machine; a running kedge knows the others: --endpoint <url>`,
             );
           });
-        printAnswer(answer, options, context, (columns) =>
+        await printAnswer(answer, options, context, (columns) =>
           answer.members.flatMap((member, i) => [...(i === 0 ? [] : ['']), ...showResources(member, columns)]),
         );
         return answer.members.some(({ state }) => state === 'missing') ? ExitCode.failed : ExitCode.ok;
@@ -80,7 +82,7 @@ export function resourcesCommands(context: ResourcesCommandContext): readonly Co
       async run({ options }) {
         const api = await apiFor(options, context);
         const answer = await api.cpuFlags({ refresh: options.refresh });
-        printAnswer(answer, options, context, (columns) => showCpuFlags(answer, columns));
+        await printAnswer(answer, options, context, (columns) => showCpuFlags(answer, columns));
         return answer.isComplete ? ExitCode.ok : ExitCode.failed;
       },
     },
@@ -90,7 +92,10 @@ export function resourcesCommands(context: ResourcesCommandContext): readonly Co
 async function apiFor(options: OptionValues<typeof OPTIONS>, context: ResourcesCommandContext): Promise<ResourcesApi> {
   if (options.json && options.yaml) throw new UsageError('--json and --yaml: only one of them');
   // The root stays what it is for this machine: an image may have set it for all that runs there.
-  if (options.endpoint !== '') return httpResources(options.endpoint, context.clock);
+  if (options.endpoint !== '') {
+    const [http, url] = [new KedgeHttp(options), endpointUrl(options.endpoint, '--endpoint')];
+    return httpResources(url, (path) => http.ask(url, 'GET', path));
+  }
   // A program that ends after its answer has nothing to keep: reading takes less than a cache's worth.
   const local = await openLocalSource({ memberId: 'local', root: options.resourcesRoot });
   return new Resources({
@@ -102,16 +107,18 @@ async function apiFor(options: OptionValues<typeof OPTIONS>, context: ResourcesC
   });
 }
 
-function printAnswer(
+async function printAnswer(
   answer: object,
   options: OptionValues<typeof OPTIONS>,
   { print, columns }: ResourcesCommandContext,
   lines: (columns: number) => readonly string[],
-): void {
+): Promise<void> {
   if (options.json) print(JSON.stringify(answer, undefined, 2));
-  // Undefined fields are left out, as JSON does.
-  else if (options.yaml) print(stringify(JSON.parse(JSON.stringify(answer))).trimEnd());
-  else for (const line of lines(Math.max(columns() ?? COLUMNS_DEFAULT, COLUMNS_MIN))) print(line);
+  else if (options.yaml) {
+    // Undefined fields are left out, as JSON does.
+    const { stringify } = await import('yaml');
+    print(stringify(JSON.parse(JSON.stringify(answer))).trimEnd());
+  } else for (const line of lines(Math.max(columns() ?? COLUMNS_DEFAULT, COLUMNS_MIN))) print(line);
 }
 
 const COLUMNS_DEFAULT = 120;
