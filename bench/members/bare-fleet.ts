@@ -2,47 +2,29 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../../src/base/clock.ts';
-import { MemoryDutyFence } from '../../src/peers/duty-fence.ts';
 import { type BareMemberSettings, type FromMember, machineMs, type ToMember } from './bare-member.ts';
 
-/** A claim that the fence let through. */
-export interface Claim {
-  readonly duty: string;
-  /** Index of the member. */
-  readonly by: number;
-  readonly atMs: number;
-}
-
-/** Members without stores, each a process on a loopback address of its own; this process is their database. */
+/** Members without stores, each a process on a loopback address of its own. */
 export class BareFleet {
-  readonly claims: Claim[] = [];
   readonly sentAtMs = new Map<number, number>();
   readonly hintedAtMs = new Map<number, number>();
   readonly #children: ChildProcess[] = [];
   readonly #linked: number[] = [];
-  readonly #fence = new MemoryDutyFence(systemClock);
   readonly #count: number;
 
   private constructor(count: number) {
     this.#count = count;
   }
 
-  /** `duties`: names, each claimed every `everyMs`. Resolves when all are linked. */
-  static async start(
-    folder: string,
-    count: number,
-    port: number,
-    duties: readonly string[] = [],
-    everyMs = 500,
-  ): Promise<BareFleet> {
+  /** Resolves when all are linked. */
+  static async start(folder: string, count: number, port: number): Promise<BareFleet> {
     const fleet = new BareFleet(count);
     const secretFile = join(mkdtempSync(join(folder, 'secret-')), 'secret');
     writeFileSync(secretFile, 'a secret of the benchmark, long enough\n', { mode: 0o600 });
     const addresses = Array.from({ length: count }, (_, i) => `127.0.3.${i + 1}:${port}`);
     for (let i = 0; i < count; i++) {
       const own = mkdtempSync(join(folder, 'member-'));
-      fleet.#fork(i, { ip: `127.0.3.${i + 1}`, port, addresses, folder: own, secretFile, duties, everyMs });
+      fleet.#fork(i, { ip: `127.0.3.${i + 1}`, port, addresses, folder: own, secretFile });
     }
     await fleet.until(() => fleet.#linked.filter((linked) => linked === count - 1).length === count);
     return fleet;
@@ -50,10 +32,6 @@ export class BareFleet {
 
   hint(from: number, revision: number): void {
     this.#send(from, { kind: 'hint', revision });
-  }
-
-  signal(index: number, signal: NodeJS.Signals): void {
-    this.#children[index]?.kill(signal);
   }
 
   async until(holds: () => boolean, withinMs = 60_000): Promise<void> {
@@ -77,11 +55,11 @@ export class BareFleet {
     const child = fork(file, [JSON.stringify(settings)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#children[index] = child;
     this.#linked[index] = this.#count === 1 ? 0 : -1;
-    child.on('message', (message: FromMember) => void this.#onMessage(index, message));
+    child.on('message', (message: FromMember) => this.#onMessage(index, message));
     child.on('error', () => child.kill('SIGKILL'));
   }
 
-  async #onMessage(index: number, message: FromMember): Promise<void> {
+  #onMessage(index: number, message: FromMember): void {
     switch (message.kind) {
       case 'started':
         return;
@@ -94,15 +72,6 @@ export class BareFleet {
       case 'hinted':
         if (index === 1) this.hintedAtMs.set(message.revision, message.atMs);
         return;
-      case 'claim': {
-        const { number, duty, dueAfterMs } = message;
-        const epoch = await this.#fence.claim(duty, String(index), dueAfterMs);
-        if (epoch !== undefined) this.claims.push({ duty, by: index, atMs: machineMs() });
-        this.#send(index, { kind: 'claimed', number, epoch });
-        return;
-      }
-      case 'read':
-        this.#send(index, { kind: 'records', number: message.number, records: await this.#fence.read() });
     }
   }
 

@@ -1,11 +1,10 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DUTY_NAMES } from '../../src/peers/duty-names.ts';
 import type { Finding } from '../finding.ts';
 import { Histogram } from '../load/histogram.ts';
 import { BareFleet } from '../members/bare-fleet.ts';
-import { machineMs } from '../members/bare-member.ts';
 import { KedgeMember, peerFlags, secretFileIn, startKedges } from '../members/kedge-fleet.ts';
+import { dutyFindings, dutyMembers } from './peers-duties.ts';
 import { watchFindings } from './peers-watch.ts';
 import type { Section, SectionContext } from './section.ts';
 
@@ -23,7 +22,7 @@ export const peers: Section = {
     ...(await fleetFindings(context)),
     ...(await hintFindings(context)),
     ...(await watchFindings(context, await freePorts(2))),
-    ...(await dutyFindings(context)),
+    ...(await dutyFindings(context, await freePorts(dutyMembers))),
   ],
 };
 
@@ -140,60 +139,6 @@ async function hintFindings({ folder, progress }: SectionContext): Promise<Findi
   } finally {
     fleet.stop();
   }
-}
-
-async function dutyFindings({ folder, progress }: SectionContext): Promise<Finding[]> {
-  const everyMs = 500;
-  const fleet = await BareFleet.start(folder, 5, await freePort(), DUTY_NAMES, everyMs);
-  try {
-    progress('peers: duties');
-    await sleep(4 * everyMs);
-    const killed = await gapAfter(fleet, 'SIGKILL');
-    progress('peers: duties of a frozen owner');
-    await sleep(4 * everyMs);
-    const frozen = await gapAfter(fleet, 'SIGSTOP');
-    return [
-      finding(`longest gap of a duty every ${everyMs} ms after SIGKILL of its owner`, killed.gapSeconds, 's', 1),
-      {
-        section: 'peers',
-        what: 'duties that moved although their owner stayed',
-        figure: killed.movedWithoutNeed,
-        unit: '',
-        bar: { text: 'none', isCleared: killed.movedWithoutNeed === 0 },
-      },
-      finding('the same after a freeze', frozen.gapSeconds, 's', 10),
-    ];
-  } finally {
-    fleet.stop();
-  }
-}
-
-/** Sends a signal to whoever has most duties; the longest time that one of these was left undone. */
-async function gapAfter(
-  fleet: BareFleet,
-  signal: NodeJS.Signals,
-): Promise<{ readonly gapSeconds: number; readonly movedWithoutNeed: number }> {
-  const owners = new Map(fleet.claims.map(({ duty, by }) => [duty, by]));
-  const counts = [...owners.values()].reduce(
-    (sum, by) => sum.set(by, (sum.get(by) ?? 0) + 1),
-    new Map<number, number>(),
-  );
-  const [victim = 0] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
-  const atMs = machineMs();
-  fleet.signal(victim, signal);
-  const orphans = [...owners].filter(([, by]) => by === victim).map(([duty]) => duty);
-  const since = (duty: string) =>
-    fleet.claims.find((claim) => claim.duty === duty && claim.by !== victim && claim.atMs > atMs);
-  await fleet.until(() => orphans.every((duty) => since(duty) !== undefined));
-  const gaps = orphans.map((duty) => {
-    const last = fleet.claims.findLast((claim) => claim.duty === duty && claim.by === victim);
-    return (since(duty)?.atMs ?? 0) - (last?.atMs ?? 0);
-  });
-  await sleep(1000);
-  const moved = fleet.claims.filter(
-    ({ duty, by, atMs: claimedAtMs }) => claimedAtMs > atMs && owners.get(duty) !== victim && owners.get(duty) !== by,
-  );
-  return { gapSeconds: seconds(Math.max(...gaps)), movedWithoutNeed: new Set(moved.map(({ duty }) => duty)).size };
 }
 
 async function untilAll(members: readonly KedgeMember[], holds: (member: KedgeMember) => boolean): Promise<void> {

@@ -1,4 +1,3 @@
-import type { DutyState } from '../peers/duties.ts';
 import type { PeersReport } from '../peers/report.ts';
 import type { PeerStats } from '../peers/stats.ts';
 import { counter, type Family, gauge } from './exposition.ts';
@@ -7,11 +6,9 @@ import { counter, type Family, gauge } from './exposition.ts';
 export interface PeerCells {
   readonly stats: PeerStats;
   report(): PeersReport;
-  /** Of the duties that this store has; none when they run elsewhere. */
-  duties(): readonly DutyState[];
 }
 
-export function peerFamilies({ stats, report, duties }: PeerCells): Family[] {
+export function peerFamilies({ stats, report }: PeerCells): Family[] {
   return [
     gauge('kedge_peers_listed', 'Addresses that DNS, the static list and the table name.', () => report().listed),
     gauge('kedge_peers_linked', 'Members that are linked.', () => report().linked),
@@ -41,23 +38,6 @@ export function peerFamilies({ stats, report, duties }: PeerCells): Family[] {
       type: 'gauge',
       write(to) {
         for (const { name, ageMs = Number.POSITIVE_INFINITY } of report().dns) to.sample(ageMs / 1000, { name });
-      },
-    },
-    gauge('kedge_duties_held', 'Duties that the rule gives to this member.', () => report().self.duties.length),
-    {
-      name: 'kedge_duty_epoch',
-      help: 'How often a duty was claimed, by whomever, as last seen.',
-      type: 'gauge',
-      write(to) {
-        for (const { name, epoch } of duties()) to.sample(epoch, { duty: name });
-      },
-    },
-    {
-      name: 'kedge_duty_late_seconds',
-      help: 'How far a duty is beyond its interval, as last seen.',
-      type: 'gauge',
-      write(to) {
-        for (const { name, lateMs } of duties()) to.sample(lateMs / 1000, { duty: name });
       },
     },
   ];

@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Duty } from './duty.ts';
+import { COMPACT_DUTY, VACUUM_DUTY } from './duty-names.ts';
 import type { KeyIndex } from './key-index.ts';
 import { type Log, LogError } from './log.ts';
 import type { Quota } from './quota.ts';
@@ -7,7 +9,6 @@ import { StoreError } from './requests.ts';
 import { Ripening } from './ripening.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
-import type { SweepDuty } from './sweep-duty.ts';
 import type { Position, Revision } from './types.ts';
 
 /**
@@ -23,20 +24,27 @@ import type { Position, Revision } from './types.ts';
  * A slice that fails is kept and tried again later: an unswept row is harmless, a row swept from the index alone would
  * stay for ever.
  *
- * With a shared log the replica that has the duty `compact` sweeps rows, and says with the last ones up to where. The
- * others keep superseded versions in their index until then, so that any of them can take the duty over, and drop them
- * when the rows are known to be gone (`noteShared`). A slice there is a commit in a database, so it may take longer; and
- * since others write of whom we do not know, there is a pause after each. The sweep begins a little after the horizon has
- * moved: whoever has not seen by then what it takes away must load the store anew.
+ * With a shared log whoever has claimed the duty `compact` may sweep rows for a turn of a second, and says with the last
+ * ones up to where. The others keep superseded versions in their index until then, so that any of them can take the duty
+ * over, and drop them when the rows are known to be gone (`noteShared`). A turn that is over by our own clock, because the
+ * process stood still, ends with the slice under way; a row swept twice is swept. Who swept gives space back, as a duty too.
+ * A slice there is a commit in a database, so it may take longer; and since others write of whom we do not know, there is
+ * a pause after each. The sweep begins a little after the horizon has moved: whoever has not seen by then what it takes
+ * away must load the store anew.
  */
 export class Compactor {
+  /** What one replica does for all that share a log. */
+  readonly duties: readonly Duty[];
   readonly #parts: CompactorParts;
   readonly #limits: CompactorLimits;
   #horizon: Revision = 0;
   /** Rows that a horizon up to here lets go of are gone from a shared log. */
   #swept: Revision = 0;
-  /** When the duty was taken or kept last. */
-  #dutyMs = Number.NEGATIVE_INFINITY;
+  /** Until then sweeping a shared log is ours. */
+  #turnEndsMs = Number.NEGATIVE_INFINITY;
+  /** We have swept a shared log since space was given back last. */
+  #hasSwept = false;
+  #onWanted: (() => void) | undefined;
   /** Ends with the last compact() asked for. */
   #moving: Promise<unknown> = Promise.resolve();
   #sweeping: Promise<void> | undefined;
@@ -45,7 +53,7 @@ export class Compactor {
   #holds = 0;
   #released: (() => void)[] = [];
   #stopped = false;
-  /** End the pauses under way, and the one in which another replica is waited for. */
+  /** End the pauses under way, and the one in which a turn or another replica is waited for. */
   readonly #wakes = new Set<() => void>();
   #wakeIdle: (() => void) | undefined;
   #sliceRows: number;
@@ -54,7 +62,8 @@ export class Compactor {
     this.#parts = parts;
     this.#limits = limits;
     this.#sliceRows = limits.sliceRowsMin;
-    this.#ripening = new Ripening(parts.duty === undefined ? 0 : limits.sharedGraceMs);
+    this.#ripening = new Ripening(parts.isShared ? limits.sharedGraceMs : 0);
+    this.duties = parts.isShared ? [this.#sweepDuty(), this.#vacuumDuty()] : [];
   }
 
   /** etcd's compact revision: nothing below it can be read. */
@@ -120,9 +129,7 @@ export class Compactor {
     for (const resolve of this.#released.splice(0)) resolve();
     await this.#moving;
     await this.#sweeping?.catch(() => undefined);
-    // What a database does may take long; closing the log breaks it off.
-    if (this.#parts.duty === undefined) await this.#vacuuming;
-    if (this.#dutyMs > 0) await this.#parts.duty?.release().catch((error: unknown) => void toStoreError(error));
+    await this.#vacuuming;
   }
 
   async #move(revision: Revision): Promise<void> {
@@ -163,7 +170,7 @@ export class Compactor {
   }
 
   async #sweepAll(): Promise<void> {
-    const { index, stats, clock, quota } = this.#parts;
+    const { index, stats, clock, quota, isShared } = this.#parts;
     const beganMs = clock.monotonicMs();
     while (!this.#stopped && index.hasSuperseded(this.#horizon)) {
       await this.#parts.readsDrained();
@@ -172,17 +179,19 @@ export class Compactor {
         continue;
       }
       if (index.hasSuperseded(this.#swept)) await this.#dropSlice();
-      else if (!index.hasSuperseded(this.#ripening.horizon(clock.monotonicMs()))) await this.#ripen();
-      else if (await this.#hasDuty()) await this.#sweepSlice();
-      else await this.#pause(this.#limits.dutyRetryMs, true);
+      else if (!this.#isRipe) await this.#ripen();
+      else if (!isShared || this.#hasTurn) await this.#sweepSlice();
+      else await this.#awaitTurn();
     }
     stats.compactionLag.value = 0;
     stats.compactionMs.observe(clock.monotonicMs() - beganMs);
     stats.lastCompaction.value = Math.floor(clock.wallMs() / 1000);
     quota.forget();
-    this.#vacuuming ??= this.#vacuum().finally(() => {
-      this.#vacuuming = undefined;
-    });
+    if (!isShared) {
+      this.#vacuuming ??= this.#vacuum().finally(() => {
+        this.#vacuuming = undefined;
+      });
+    }
     if (this.#stopped && index.hasSuperseded(this.#horizon)) throw new StoreError('stopped');
   }
 
@@ -196,22 +205,64 @@ export class Compactor {
     await this.#pause(0);
   }
 
-  /** Whether sweeping is ours: always, but with a shared log only while the duty is. */
-  async #hasDuty(): Promise<boolean> {
-    const { duty, clock, logger } = this.#parts;
-    if (duty === undefined) return true;
-    const { dutyHoldMs } = this.#limits;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - this.#dutyMs < dutyHoldMs / 3) return true;
-    try {
-      if (!(await duty.claim(dutyHoldMs))) return false;
-      this.#dutyMs = nowMs;
-      return true;
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error;
-      logger.debug('the duty to sweep could not be asked for', { reason: error.message });
-      return false;
-    }
+  /** There is something to sweep. */
+  get #isRipe(): boolean {
+    return this.#parts.index.hasSuperseded(this.#ripening.horizon(this.#parts.clock.monotonicMs()));
+  }
+
+  get #hasTurn(): boolean {
+    return this.#parts.clock.monotonicMs() < this.#turnEndsMs && this.#knowsAll;
+  }
+
+  /** What the horizon lets go of. Another replica may have moved it beyond what has come by here. */
+  get #knowsAll(): boolean {
+    return this.#horizon <= this.#parts.head();
+  }
+
+  #sweepDuty(): Duty {
+    const { sweepTurnMs } = this.#limits;
+    return {
+      parts: [COMPACT_DUTY],
+      everyMs: sweepTurnMs,
+      isWanted: () => this.#sweeping !== undefined && this.#knowsAll && this.#isRipe,
+      onWanted: (listener) => {
+        this.#onWanted = listener;
+      },
+      // Begins a turn; the sweep that waits for it goes on by itself, and the next claim makes it longer.
+      run: async () => {
+        this.#turnEndsMs = this.#parts.clock.monotonicMs() + sweepTurnMs * TURN_OVERLAP;
+        this.#wakeIdle?.();
+        return 'done';
+      },
+    };
+  }
+
+  #vacuumDuty(): Duty {
+    return {
+      parts: [VACUUM_DUTY],
+      everyMs: this.#limits.vacuumEveryMs,
+      // What was swept is known best by who swept it.
+      ruledBy: COMPACT_DUTY,
+      isWanted: () => this.#hasSwept && this.#sweeping === undefined,
+      run: async (_, signal) => {
+        this.#hasSwept = false;
+        await new Promise<void>((resolve, reject) => {
+          const end = (): void => {
+            signal.removeEventListener('abort', end);
+            resolve();
+          };
+          // It may take long; closing the log breaks it off.
+          signal.addEventListener('abort', end);
+          this.#vacuum().then(end, reject);
+        });
+        return 'done';
+      },
+    };
+  }
+
+  #awaitTurn(): Promise<void> {
+    this.#onWanted?.();
+    return this.#pause(this.#limits.sweepTurnMs, true);
   }
 
   async #sweepSlice(): Promise<void> {
@@ -238,19 +289,20 @@ export class Compactor {
     const tookMs = clock.monotonicMs() - beganMs;
     stats.sweepMs.observe(tookMs);
     stats.sweptRows.value += rows.length;
+    this.#hasSwept = true;
     this.#fitSlice(tookMs);
     if (sweptTo === undefined) await this.#pauseAfter(tookMs);
   }
 
   /** So that writes, of ours or of other replicas, see only a part of the disk taken. */
   async #pauseAfter(tookMs: number): Promise<void> {
-    if (this.#parts.duty === undefined && this.#parts.writerIsIdle()) return;
+    if (!this.#parts.isShared && this.#parts.writerIsIdle()) return;
     await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
   }
 
   #fitSlice(tookMs: number): void {
     const { sliceRowsMin, sliceRowsMax } = this.#limits;
-    const sliceMs = this.#parts.duty === undefined ? this.#limits.sliceMs : this.#limits.sharedSliceMs;
+    const sliceMs = this.#parts.isShared ? this.#limits.sharedSliceMs : this.#limits.sliceMs;
     if (tookMs > sliceMs) this.#sliceRows = Math.max(sliceRowsMin, this.#sliceRows >>> 1);
     else if (tookMs < sliceMs / 2) this.#sliceRows = Math.min(sliceRowsMax, this.#sliceRows * 2);
   }
@@ -291,6 +343,9 @@ export class Compactor {
   }
 }
 
+/** A turn is a little longer than the time to the next claim. */
+const TURN_OVERLAP = 1.2;
+
 export interface CompactorParts {
   readonly log: Log;
   readonly index: KeyIndex;
@@ -304,8 +359,8 @@ export interface CompactorParts {
   /** Resolves when reads of the log that have begun are over. */
   readonly readsDrained: () => Promise<void>;
   readonly onMoved: (horizon: Revision) => void;
-  /** With a shared log: who sweeps. */
-  readonly duty: SweepDuty | undefined;
+  /** Others have the log too: one sweeps. */
+  readonly isShared: boolean;
 }
 
 export interface CompactorLimits {
@@ -319,9 +374,9 @@ export interface CompactorLimits {
   readonly vacuumBytes: number;
   readonly retryMs: number;
   readonly retryMsMax: number;
-  /** How long the duty is held without keeping it, and how often one who has it not asks for it. */
-  readonly dutyHoldMs: number;
-  readonly dutyRetryMs: number;
+  /** How long one claim of the duty to sweep a shared log is good for. */
+  readonly sweepTurnMs: number;
+  readonly vacuumEveryMs: number;
   /** With a shared log: how long after the horizon has moved the sweep begins. Longer than replicas need to hear of a commit. */
   readonly sharedGraceMs: number;
 }

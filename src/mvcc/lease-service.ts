@@ -1,4 +1,5 @@
 import type { Service } from '../base/service.ts';
+import type { Duty } from './duty.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { LessorStats } from './lessor-stats.ts';
 import { type LeaseStatus, StoreError } from './requests.ts';
@@ -10,6 +11,8 @@ import { type LeaseId, NO_LEASE } from './types.ts';
  */
 export interface LeaseService extends Service, LeaseBook {
   readonly stats: LessorStats;
+  /** What one replica does for all; none where one process has the leases to itself. */
+  readonly duties: readonly Duty[];
   /** What to submit for a grant: see `grantRequest`. */
   grantRequest(id: LeaseId, ttlSeconds: number): GrantRequest;
   /** The lease's whole TTL again, in seconds; 0 when there is no such lease or it is over. */

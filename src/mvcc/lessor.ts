@@ -26,6 +26,7 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  */
 export class Lessor implements LeaseService {
   readonly stats: LessorStats;
+  readonly duties: readonly never[] = [];
   readonly #clock: Clock;
   readonly #submit: (request: WriteRequest) => Promise<unknown>;
   readonly #random: () => number;

@@ -1,3 +1,4 @@
+import type { DutyFence } from './duty-fence.ts';
 import type {
   AlarmKind,
   Change,
@@ -124,8 +125,9 @@ export type AppendResult =
  *  7. What `news` tells is in order and whole: changes and notes since a cursor, or that they cannot be told any more.
  *  8. Leases live by the database's clock alone: a grant or renewal sets the deadline to its now + TTL, and `expire`
  *     holds only if the deadline is past in the very commit.
+ *  9. It is the fence of the replicas' duties (duty-fence.ts).
  */
-export interface SharedLog extends Log {
+export interface SharedLog extends Log, DutyFence {
   /**
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about
    * `bytesMax` bytes are gathered. A linearizable read is answered by the state at a news that was asked for after the
@@ -157,17 +159,14 @@ export interface SharedLog extends Log {
   /** How long each lease has, in milliseconds by the database's clock, below 0 when over. Those unknown are absent. */
   leasesLeftMs(ids: readonly LeaseId[]): Promise<ReadonlyMap<LeaseId, number>>;
 
-  /** Leases whose time is over, the one that ended first before the others, `countMax` at most. */
-  expiredLeases(countMax: number): Promise<readonly LeaseId[]>;
-
   /**
-   * Takes or keeps a duty for `holdMs` by the database's clock. Answers its epoch, which is raised whenever the duty
-   * changes hands, or undefined when another holder has it.
+   * Leases of these parts (`leasePartOf`; default: all) whose time is over, the one that ended first before the others,
+   * `countMax` at most.
    */
-  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined>;
+  expiredLeases(countMax: number, parts?: readonly number[]): Promise<readonly LeaseId[]>;
 
-  /** Lets go of a duty, so that another may take it at once. Does nothing when the holder has it no more. */
-  releaseDuty(name: string, holder: string): Promise<void>;
+  /** Gives all leases of these parts their whole TTL again, those over included: when nobody was there to renew them. */
+  refreshLeases(parts: readonly number[]): Promise<void>;
 
   /** How the database and the way to it are. Never rejects: what is wrong is in the answer. */
   health(): Promise<DatabaseHealth>;

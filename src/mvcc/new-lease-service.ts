@@ -5,7 +5,7 @@ import type { LessorStats } from './lessor-stats.ts';
 import type { SharedLog } from './log.ts';
 import type { WriteRequest } from './requests.ts';
 import { SharedLessor } from './shared-lessor.ts';
-import { replicaOf, type StoreOptions } from './store-options.ts';
+import type { StoreOptions } from './store-options.ts';
 
 /** The lease service that fits the log. `shared`: the log when others write to it too. */
 export function newLeaseService(
@@ -31,6 +31,5 @@ export function newLeaseService(
       ...(leaseLimits === undefined ? {} : { limits: leaseLimits }),
     });
   }
-  const parts = { log: shared, clock, logger, stats, random, holder: replicaOf(options), submit, confirm };
-  return new SharedLessor(parts, sharedLeaseLimits);
+  return new SharedLessor({ log: shared, clock, logger, stats, random, submit, confirm }, sharedLeaseLimits);
 }

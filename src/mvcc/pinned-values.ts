@@ -74,6 +74,11 @@ export class PinnedValues {
 
 const PAGE_KEYS = 1000;
 
+/** Undefined without prefixes. */
+export function pinnedValues(prefixes: readonly Key[] = [], stats?: PinnedValuesStats): PinnedValues | undefined {
+  return prefixes.length === 0 ? undefined : new PinnedValues(prefixes, stats);
+}
+
 interface Pinned {
   readonly revision: number;
   readonly sub: number;

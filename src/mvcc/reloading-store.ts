@@ -3,6 +3,7 @@ import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { StoreApi } from './api.ts';
 import type { CheckProgress, CheckResult } from './checker.ts';
+import type { Duty, DutyRule, DutyState } from './duty.ts';
 import type { LostKind } from './follower.ts';
 import type { LogSnapshot } from './log.ts';
 import type { Records } from './records.ts';
@@ -39,6 +40,8 @@ export class ReloadingStore implements StoreApi {
   readonly #parts: ReloadingStoreParts;
   readonly #recordListeners: ((name: string) => void)[] = [];
   readonly #headListeners: ((revision: Revision) => void)[] = [];
+  readonly #duties: Duty[] = [];
+  #dutyRule: DutyRule | undefined;
   #current: Store | undefined;
   #reloading: Promise<void> | undefined;
   #stopped = false;
@@ -72,6 +75,8 @@ export class ReloadingStore implements StoreApi {
       throw error;
     }
     this.#current = store;
+    for (const duty of this.#duties) store.duties.add(duty);
+    if (this.#dutyRule !== undefined) store.duties.useRule(this.#dutyRule);
     store.records.listen((name) => this.#tellRecord(name));
     store.onHead((revision) => this.#tellHead(revision));
     if (before === undefined) return;
@@ -86,6 +91,8 @@ export class ReloadingStore implements StoreApi {
     if (this.#stopped || this.#reloading !== undefined || (this.#current !== undefined && this.#current !== lost))
       return;
     this.stats.reloads.value += 1;
+    // Others can; and what this one finds cannot be committed.
+    void lost.duties.stop();
     const why =
       kind === 'foreign'
         ? 'the database has lost commits that were applied here: going on from its truth, clients must list anew'
@@ -145,6 +152,32 @@ export class ReloadingStore implements StoreApi {
 
   writeRecords(request: RecordsRequest): Promise<boolean> {
     return this.#store.writeRecords(request);
+  }
+
+  /** Something more that one replica does for all. */
+  addDuty(duty: Duty): void {
+    this.#duties.push(duty);
+    this.#store.duties.add(duty);
+  }
+
+  /** Who of several replicas is to run which duty. */
+  useDutyRule(rule: DutyRule): void {
+    this.#dutyRule = rule;
+    this.#store.duties.useRule(rule);
+  }
+
+  /** The rule may answer otherwise now. */
+  dutiesChanged(): void {
+    this.#store.duties.changed();
+  }
+
+  dutyStates(): readonly DutyState[] {
+    return this.#store.duties.states();
+  }
+
+  /** As Duties.refresh. */
+  refreshDuties(): Promise<void> {
+    return this.#store.duties.refresh();
   }
 
   /** As Store.leaseKeys. */

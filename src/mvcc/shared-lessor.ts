@@ -1,5 +1,8 @@
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Duty } from './duty.ts';
+import type { DutyClaim } from './duty-fence.ts';
+import { EXPIRE_DUTIES, leasePartOf } from './duty-names.ts';
 import { type GrantRequest, grantRequest, type LeaseService, newLeaseId, type TtlLimits } from './lease-service.ts';
 import { LESSOR_LIMITS } from './lessor.ts';
 import type { LessorStats } from './lessor-stats.ts';
@@ -12,51 +15,61 @@ import { type Key, type LeaseId, type LeaseRecord, NO_LEASE } from './types.ts';
  * The SharedLessor: leases that several replicas look after. Which leases there are, and their keys, follows from the
  * log as everywhere; deadlines are rows of the database, moved and judged by its clock alone.
  *
- *   keepAlive, on any replica ─▶ all of the moment in one renewLeases ─▶ deadline = the database's now + TTL
- *   the duty `expire`, on one ─▶ expiredLeases ─▶ lease-expire through the Writer ─▶ deletes keys and lease at one
- *                                                 revision, if the deadline is past in that very commit
+ *   keepAlive, on any replica ─▶ all of the moment in one renewLeases ─▶ deadline = the database's now + TTL;
+ *                                of one that is over, as in etcd, again until the lease is gone
+ *   a part of the duty expire ─▶ expiredLeases ─▶ lease-expire through the Writer ─▶ deletes keys and lease at one
+ *   (duty.ts), on one replica                     revision, if the deadline is past in that very commit
  *
  * So no replica's clock matters, a lease that was kept alive anywhere is never ended, and two replicas that both
  * believe to have the duty do no harm: the second one's commit finds the lease gone, or renewed.
  *
- * Whoever takes the duty up waits a little first: when all replicas were away, clients come back to renew.
+ * When nobody has run the duty for a while by the database's clock, all replicas or the database were away, and nobody
+ * could renew: leases get their whole TTL again, as from a new leader of etcd's.
  */
 export class SharedLessor implements LeaseService {
   readonly stats: LessorStats;
+  /** To end the leases of each of the sixteen parts. */
+  readonly duties: readonly Duty[];
   readonly #parts: SharedLessorParts;
   readonly #limits: SharedLessorLimits;
   readonly #leases = new Map<LeaseId, SharedLease>();
   #renewals: Renewal[] = [];
   #renewing: Promise<void> | undefined;
-  #round: Promise<void> | undefined;
-  #timer: Timer | undefined;
-  #epoch: number | undefined;
-  #epochSinceMs = 0;
+  /** Renewals of leases that are over. */
+  #awaitingEnd = 0;
+  /** Leases of each part. */
+  readonly #counts = new Map<string, number>();
   #state: 'new' | 'running' | 'stopped' = 'new';
 
   constructor(parts: SharedLessorParts, limits: Partial<SharedLessorLimits> = {}) {
     this.#parts = parts;
     this.stats = parts.stats;
     this.#limits = { ...SHARED_LESSOR_LIMITS, ...limits };
+    this.duties = [
+      {
+        parts: EXPIRE_DUTIES,
+        everyMs: this.#limits.expireEveryMs,
+        isWanted: (part) => (this.#counts.get(part) ?? 0) > 0,
+        run: (claims) => this.#expireRound(claims),
+      },
+    ];
   }
 
   // ── What the Tail tells ─────────────────────────────────────────────────────────────────────────────────────────────
 
   restore(records: readonly LeaseRecord[]): void {
-    for (const { id, ttl } of records) this.#leases.set(id, new SharedLease(ttl));
-    this.stats.leases.value = this.#leases.size;
+    for (const { id, ttl } of records) this.#add(id, ttl);
   }
 
   granted(id: LeaseId, ttl: number): void {
-    this.#leases.set(id, new SharedLease(ttl));
-    this.stats.leases.value = this.#leases.size;
+    this.#add(id, ttl);
     this.stats.granted.value += 1;
     this.stats.ttlSeconds.observe(ttl);
   }
 
   revoked(id: LeaseId): void {
     if (!this.#leases.delete(id)) return;
-    this.stats.leases.value = this.#leases.size;
+    this.#count(id, -1);
     this.stats.revoked.value += 1;
   }
 
@@ -88,16 +101,19 @@ export class SharedLessor implements LeaseService {
 
   /** Rejects with StoreError; `too-many-requests` when too many wait. */
   keepAlive(id: LeaseId): Promise<number> {
-    if (this.#state === 'stopped') return Promise.reject(new StoreError('stopped'));
-    if (this.#renewals.length >= this.#limits.renewalsWaitingMax) {
-      return Promise.reject(new StoreError('too-many-requests'));
-    }
-    return new Promise((resolve, reject) => {
-      this.#renewals.push({ id, resolve, reject });
+    return new Promise((resolve, reject) => this.#renew({ id, tries: 0, resolve, reject }));
+  }
+
+  #renew(renewal: Renewal): void {
+    if (this.#state === 'stopped') renewal.reject(new StoreError('stopped'));
+    else if (this.#renewals.length + this.#awaitingEnd >= this.#limits.renewalsWaitingMax) {
+      renewal.reject(new StoreError('too-many-requests'));
+    } else {
+      this.#renewals.push(renewal);
       this.#renewing ??= this.#renewAll().finally(() => {
         this.#renewing = undefined;
       });
-    });
+    }
   }
 
   async timeToLive(id: LeaseId, withKeys: boolean): Promise<LeaseStatus | undefined> {
@@ -118,18 +134,23 @@ export class SharedLessor implements LeaseService {
 
   async start(): Promise<void> {
     this.#state = 'running';
-    this.#schedule();
   }
 
-  /** The duty is let go of, so that another replica goes on at once. The Writer must still run. */
   async stop(): Promise<void> {
-    if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    this.#timer?.cancel();
-    await Promise.all([this.#round, this.#renewing]);
-    if (this.#epoch === undefined) return;
-    this.#epoch = undefined;
-    await this.#parts.log.releaseDuty(DUTY, this.#parts.holder).catch((error: unknown) => this.#noteFailure(error));
+    await this.#renewing;
+  }
+
+  #add(id: LeaseId, ttl: number): void {
+    const isNew = !this.#leases.has(id);
+    this.#leases.set(id, new SharedLease(ttl));
+    if (isNew) this.#count(id, 1);
+  }
+
+  #count(id: LeaseId, difference: number): void {
+    const part = EXPIRE_DUTIES[leasePartOf(id)] ?? '';
+    this.#counts.set(part, (this.#counts.get(part) ?? 0) + difference);
+    this.stats.leases.value = this.#leases.size;
   }
 
   /** All that wait, as often as any do. */
@@ -140,9 +161,15 @@ export class SharedLessor implements LeaseService {
       const batch = this.#renewals.splice(0, this.#limits.renewalsPerCall);
       try {
         const renewed = await this.#parts.log.renewLeases([...new Set(batch.map(({ id }) => id))]);
-        // One that another replica has granted may not have come by yet.
-        if ([...renewed].some((id) => !this.#leases.has(id))) await this.#parts.confirm();
-        for (const { id, resolve } of batch) resolve(renewed.has(id) ? (this.#leases.get(id)?.ttl ?? 0) : 0);
+        // One that another replica has granted, or ended, may not have come by yet.
+        if (batch.some(({ id }) => renewed.has(id) !== this.#leases.has(id))) await this.#parts.confirm();
+        for (const renewal of batch) {
+          const { id, resolve } = renewal;
+          const lease = this.#leases.get(id);
+          if (lease === undefined) resolve(0);
+          else if (renewed.has(id)) resolve(lease.ttl);
+          else this.#awaitEnd(renewal);
+        }
         this.stats.renewed.value += renewed.size;
       } catch (error) {
         for (const { reject } of batch) reject(toStoreError(error));
@@ -150,29 +177,31 @@ export class SharedLessor implements LeaseService {
     }
   }
 
-  #schedule(): void {
-    if (this.#state !== 'running') return;
-    this.#timer = this.#parts.clock.after(this.#limits.tickMs, () => {
-      this.#round = this.#expireRound().finally(() => {
-        this.#round = undefined;
-        this.#schedule();
-      });
+  /** Of a lease that is over but there: it is ended soon, or, when nobody could renew, lives on. */
+  #awaitEnd({ id, tries, resolve, reject }: Renewal): void {
+    if (tries >= this.#limits.endTriesMax) {
+      reject(new StoreError('unavailable', 'the lease is over and not ended yet'));
+      return;
+    }
+    this.#awaitingEnd += 1;
+    this.#parts.clock.after(this.#limits.endRetryMs, () => {
+      this.#awaitingEnd -= 1;
+      this.#renew({ id, tries: tries + 1, resolve, reject });
     });
   }
 
-  async #expireRound(): Promise<void> {
-    const { log, holder, clock } = this.#parts;
-    const { dutyHoldMs, takeoverGraceMs, expirePerRoundMax } = this.#limits;
+  async #expireRound(claims: readonly DutyClaim[]): Promise<'done' | 'failed'> {
+    const { log } = this.#parts;
+    const { awayMs, expirePerRoundMax } = this.#limits;
     try {
-      const epoch = await log.claimDuty(DUTY, holder, dutyHoldMs);
-      const nowMs = clock.monotonicMs();
-      if (epoch !== this.#epoch) this.#epochSinceMs = nowMs;
-      this.#epoch = epoch;
-      if (epoch === undefined || nowMs - this.#epochSinceMs < takeoverGraceMs) return;
-      const ids = await log.expiredLeases(expirePerRoundMax);
+      const away = claims.filter(({ ageMs }) => ageMs > awayMs);
+      if (away.length > 0) await log.refreshLeases(partsOf(away));
+      const ids = await log.expiredLeases(expirePerRoundMax, partsOf(claims));
       await Promise.all(ids.map((id) => this.#expire(id)));
+      return 'done';
     } catch (error) {
       this.#noteFailure(error);
+      return 'failed';
     }
   }
 
@@ -194,7 +223,9 @@ export class SharedLessor implements LeaseService {
   }
 }
 
-const DUTY = 'expire';
+function partsOf(claims: readonly DutyClaim[]): number[] {
+  return claims.map(({ duty }) => EXPIRE_DUTIES.indexOf(duty));
+}
 
 class SharedLease {
   readonly ttl: number;
@@ -207,6 +238,7 @@ class SharedLease {
 
 interface Renewal {
   readonly id: LeaseId;
+  readonly tries: number;
   readonly resolve: (ttl: number) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -218,8 +250,6 @@ export interface SharedLessorParts {
   readonly stats: LessorStats;
   /** 0 inclusive to 1 exclusive: for the ids that the store chooses. */
   readonly random: () => number;
-  /** Names this replica in the duties' table. */
-  readonly holder: string;
   /** The Writer's door. */
   readonly submit: (request: WriteRequest) => Promise<unknown>;
   /** Follower.confirm. */
@@ -227,23 +257,26 @@ export interface SharedLessorParts {
 }
 
 export interface SharedLessorLimits extends TtlLimits {
-  /** The pause between two rounds of the duty. */
-  readonly tickMs: number;
-  /** How long the duty is held without a further round: how soon another replica follows one that died. */
-  readonly dutyHoldMs: number;
-  readonly takeoverGraceMs: number;
+  /** Between two rounds of the duty, for each part. */
+  readonly expireEveryMs: number;
+  /** When nobody has looked after a part for longer than this, its leases get their whole time again. */
+  readonly awayMs: number;
   readonly expirePerRoundMax: number;
   readonly renewalsPerCall: number;
   readonly renewalsWaitingMax: number;
+  /** A renewal of a lease that is over but not ended is tried again so often, after so long each. */
+  readonly endTriesMax: number;
+  readonly endRetryMs: number;
 }
 
 export const SHARED_LESSOR_LIMITS: SharedLessorLimits = {
   ttlSecondsMin: LESSOR_LIMITS.ttlSecondsMin,
   ttlSecondsMax: LESSOR_LIMITS.ttlSecondsMax,
-  tickMs: 500,
-  dutyHoldMs: 3000,
-  takeoverGraceMs: 2000,
+  expireEveryMs: 500,
+  awayMs: 5000,
   expirePerRoundMax: 1000,
   renewalsPerCall: 5000,
   renewalsWaitingMax: 100_000,
+  endTriesMax: 50,
+  endRetryMs: 200,
 };

@@ -1,3 +1,5 @@
+import { type DutyClaim, type DutyRecord, MemoryDutyFence, type WantedDuty } from './duty-fence.ts';
+import { LEASE_PARTS, leasePartOf } from './duty-names.ts';
 import type { AppendBatch, AppendResult, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
 import { type Change, type CommitId, type Cursor, type LeaseId, type Note, sameCursor } from './types.ts';
@@ -5,7 +7,7 @@ import { type Change, type CommitId, type Cursor, type LeaseId, type Note, sameC
 /** A database in memory that several SharedMemoryLogs, each with a Store of its own, write to. */
 export class SharedMemoryStore extends MemoryStore {
   readonly deadlinesMs = new Map<LeaseId, number>();
-  readonly duties = new Map<string, { holder: string; epoch: number; untilMs: number }>();
+  readonly fence: MemoryDutyFence;
   readonly listeners = new Set<() => void>();
   fences = 0;
   /** The database's clock, in milliseconds. */
@@ -14,6 +16,7 @@ export class SharedMemoryStore extends MemoryStore {
   constructor(nowMs: () => number) {
     super();
     this.nowMs = nowMs;
+    this.fence = new MemoryDutyFence({ monotonicMs: nowMs });
   }
 
   /** Forgets the newest commits, as a primary does whose standby takes over without them. */
@@ -140,33 +143,30 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
     });
   }
 
-  expiredLeases(countMax: number): Promise<readonly LeaseId[]> {
+  expiredLeases(countMax: number, parts: readonly number[] = LEASE_PARTS): Promise<readonly LeaseId[]> {
     return this.read(() =>
       [...this.store.deadlinesMs]
-        .filter(([id]) => this.#isOver(id))
+        .filter(([id]) => this.#isOver(id) && parts.includes(leasePartOf(id)))
         .sort(([, a], [, b]) => a - b)
         .slice(0, countMax)
         .map(([id]) => id),
     );
   }
 
-  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined> {
+  refreshLeases(parts: readonly number[]): Promise<void> {
     return this.inOrder(() => {
-      const { duties } = this.store;
-      const nowMs = this.store.nowMs();
-      const held = duties.get(name);
-      if (held !== undefined && held.holder !== holder && held.untilMs > nowMs) return undefined;
-      const epoch = held?.holder === holder && held.untilMs > nowMs ? held.epoch : (held?.epoch ?? 0) + 1;
-      duties.set(name, { holder, epoch, untilMs: nowMs + holdMs });
-      return epoch;
+      for (const { id, ttl } of this.store.leases.values()) {
+        if (parts.includes(leasePartOf(id))) this.#setDeadline(id, ttl);
+      }
     });
   }
 
-  releaseDuty(name: string, holder: string): Promise<void> {
-    return this.inOrder(() => {
-      const held = this.store.duties.get(name);
-      if (held?.holder === holder) held.untilMs = 0;
-    });
+  claimDuties(wanted: readonly WantedDuty[], holder: string): Promise<readonly DutyClaim[]> {
+    return this.inOrder(() => this.store.fence.claimDuties(wanted, holder));
+  }
+
+  readDuties(): Promise<readonly DutyRecord[]> {
+    return this.inOrder(() => this.store.fence.readDuties());
   }
 
   async health(): Promise<DatabaseHealth> {

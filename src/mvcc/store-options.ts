@@ -61,8 +61,8 @@ export const STORE_LIMITS = {
   vacuumBytes: 256 * 1024,
   retryMs: 100,
   retryMsMax: 10_000,
-  dutyHoldMs: 10_000,
-  dutyRetryMs: 1000,
+  sweepTurnMs: 1000,
+  vacuumEveryMs: 10_000,
   sharedGraceMs: 1000,
 } as const satisfies WriterLimits & CompactorLimits & ValueReaderLimits & { quotaBytes: number; cacheBytes: number };
 

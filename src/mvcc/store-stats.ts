@@ -1,4 +1,5 @@
 import { Counter, exponentialBounds, Gauge, Histogram } from '../base/metrics.ts';
+import { DutyStats } from './duty-stats.ts';
 import { LessorStats } from './lessor-stats.ts';
 import { PinnedValuesStats } from './pinned-values.ts';
 import { ValueCacheStats } from './value-cache.ts';
@@ -11,6 +12,7 @@ export class StoreStats {
   readonly pinned = new PinnedValuesStats();
   readonly valueReads = new ValueReaderStats();
   readonly leases = new LessorStats();
+  readonly duties = new DutyStats();
   readonly watches = new WatchHubStats();
 
   /** (etcd_debugging_mvcc_current_revision) */

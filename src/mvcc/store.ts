@@ -6,6 +6,7 @@ import type { StoreApi } from './api.ts';
 import { Checker, type CheckProgress, type CheckResult } from './checker.ts';
 import { Compactor } from './compactor.ts';
 import type { WriteResult } from './decide.ts';
+import { type Duties, dutiesOf } from './duties.ts';
 import { Follower, type LostKind } from './follower.ts';
 import { Hasher } from './hasher.ts';
 import { importedToOf } from './imported-to.ts';
@@ -14,7 +15,7 @@ import type { LeaseService } from './lease-service.ts';
 import { isShared, type Log, type LogSnapshot, type LogState } from './log.ts';
 import { LogHistory } from './log-history.ts';
 import { newLeaseService } from './new-lease-service.ts';
-import { PinnedValues } from './pinned-values.ts';
+import { pinnedValues } from './pinned-values.ts';
 import { Quota } from './quota.ts';
 import { RangeReader } from './range-reader.ts';
 import { ReadTxns } from './read-txns.ts';
@@ -37,9 +38,8 @@ import {
   type WriteRequest,
 } from './requests.ts';
 import { rethrow } from './store-error.ts';
-import { replicaOf, STORE_LIMITS, type StoreOptions } from './store-options.ts';
+import { STORE_LIMITS, type StoreOptions } from './store-options.ts';
 import { StoreStats } from './store-stats.ts';
-import { sweepDuty } from './sweep-duty.ts';
 import { Tail } from './tail.ts';
 import { Turns } from './turns.ts';
 import type { AlarmKind, Key, LeaseId, Revision } from './types.ts';
@@ -71,6 +71,7 @@ export class Store implements StoreApi {
   readonly stats: StoreStats;
   /** The records of other rooms, as they stand. */
   readonly records = new Records();
+  readonly duties: Duties;
   readonly leaseKeys = (id: LeaseId): readonly Key[] => this.#lessor.keys(id);
   readonly #options: StoreOptions;
   readonly #log: Log;
@@ -104,32 +105,28 @@ export class Store implements StoreApi {
     this.stats = options.stats ?? new StoreStats();
     this.#options = options;
     this.#log = log;
-    const pins = options.pinnedPrefixes ?? [];
-    const pinned = pins.length === 0 ? undefined : new PinnedValues(pins, this.stats.pinned);
+    const pinned = pinnedValues(options.pinnedPrefixes, this.stats.pinned);
     this.#cache = new ValueCache(cacheBytes, cacheSlabBytes, this.stats.cache, pinned);
     this.#values = new ValueReader(log, limits, this.stats.valueReads);
-    this.#lessor = newLeaseService(shared, options, this.stats.leases, {
-      submit: (request) => this.#writer.submit(request),
-      confirm: () => this.#confirm(),
-    });
+    const submit = (request: WriteRequest) => this.#writer.submit(request);
+    this.#lessor = newLeaseService(shared, options, this.stats.leases, { submit, confirm: () => this.#confirm() });
     this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.records, this.stats);
     this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
     const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon, confirm);
-    const common = { log, index: this.#index, quota: this.#quota, stats: this.stats, clock, horizon, confirm };
-    const holdSweep = () => this.#compactor.hold();
+    const held = { log, index: this.#index, quota: this.#quota, stats: this.stats, tail: this.#tail };
+    const moment = { horizon, head: () => this.#tail.head, holdSweep: () => this.#compactor.hold() };
+    const common = { ...held, ...moment, clock, logger, confirm };
     this.#writer = new Writer(
       {
         ...common,
         applied: { index: this.#index, leases: this.#lessor, records: this.records },
         cache: this.#cache,
-        tail: this.#tail,
         passed: (cursor) => this.#follower?.passed(cursor),
         turns,
         loader,
         admission: new Admission(this.#quota, this.#alarms),
         newCommitId: () => turns?.newCommitId() ?? 0,
-        holdSweep,
         onCommit: (head) => options.onCommit?.(head),
       },
       limits,
@@ -137,35 +134,30 @@ export class Store implements StoreApi {
     this.#compactor = new Compactor(
       {
         ...common,
-        logger,
-        head: () => this.#tail.head,
         writerIsIdle: () => this.#writer.isIdle,
         readsDrained: () => this.#values.drained(),
         onMoved: (revision) => this.#hub?.onCompacted(revision),
-        duty: shared === undefined ? undefined : sweepDuty(shared, replicaOf(options)),
+        isShared: shared !== undefined,
       },
       limits,
     );
     this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon, confirm);
     this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.records, this.#tail, loader, horizon);
-    this.#hasher = new Hasher({ ...common, head: () => this.#tail.head, holdSweep });
+    this.#hasher = new Hasher(common);
     this.#checker = new Checker({
       ...common,
       leases: this.#lessor,
       hasher: this.#hasher,
-      head: () => this.#tail.head,
       importedTo: () => importedToOf(this.records),
       isSweeping: () => this.#compactor.isSweeping,
     });
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
+    this.duties = dutiesOf(shared, options, this.stats.duties, [...this.#lessor.duties, ...this.#compactor.duties]);
     if (shared === undefined || turns === undefined) return;
     this.#follower = new Follower(
       {
+        ...common,
         log: shared,
-        tail: this.#tail,
-        clock,
-        logger,
-        stats: this.stats,
         turns,
         onLost: (kind) => this.#lose(kind),
         onPlace: (moved, swept, alarms) => {
@@ -208,6 +200,7 @@ export class Store implements StoreApi {
     await this.#follower?.confirm();
     await this.#lessor.start();
     await this.#follower?.start();
+    this.duties.start();
   }
 
   /** Refuses what comes, ends what is under way, closes the log. Idempotent. */
@@ -216,6 +209,7 @@ export class Store implements StoreApi {
     const wasRunning = this.#state === 'running' || this.#state === 'lost';
     this.#state = 'stopped';
     if (wasRunning) {
+      await this.duties.stop();
       await this.#lessor.stop();
       await this.#writer.stop();
       await this.#compactor.stop();

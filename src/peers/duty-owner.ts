@@ -3,7 +3,7 @@ import type { Ability, LinkedMember, MemberId } from './types.ts';
 
 /**
  * Who does what, computed by each member for itself from whom it sees: no vote, no leader. Members that see the same
- * agree; when they do not, two try and the fence (duty-fence.ts) lets one through.
+ * agree; when they do not, two try and the fence of the store's database lets one through.
  */
 export interface DutySelf {
   readonly id: MemberId;

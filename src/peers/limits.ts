@@ -86,11 +86,6 @@ export const PEER_LIMITS = {
   /** A member whose link broke and came back gets no duties for so long. */
   flapMs: 30 * SECOND_MS,
 
-  // Duties.
-  /** A duty overdue by so many of its intervals is run by whoever sees it. */
-  overdueIntervals: 3,
-  overdueCheckMs: SECOND_MS,
-
   /** A secret shorter than this can be guessed. */
   secretBytesMin: 16,
   secretFileBytesMax: 64 * KIB,

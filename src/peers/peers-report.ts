@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Attempt } from './dialler.ts';
-import { DUTY_NAMES } from './duty-names.ts';
-import { dutyOwners, eligibleMembers } from './duty-owner.ts';
 import type { Peers } from './peers.ts';
-import type { AddressReport, PeersReport } from './report.ts';
+import type { AddressReport, DutyReport, PeersReport } from './report.ts';
 import type { MemberId } from './types.ts';
 
-/** Puts together what there is to know, for `/peers`. */
-export function peersReport(peers: Peers): PeersReport {
+/** Puts together what there is to know, for `/peers`. `duties`: those of the store. */
+export function peersReport(peers: Peers, duties: readonly DutyReport[] = []): PeersReport {
   const hello = peers.hello();
   const members = peers.members();
   const candidates = peers.book.candidates();
-  const owners = dutyOwners(DUTY_NAMES, eligibleMembers({ id: peers.id, ability: peers.ability }, members));
-  const dutiesOf = (id: MemberId): string[] => DUTY_NAMES.filter((duty) => owners.get(duty) === id);
+  const held = (holds: (duty: DutyReport) => boolean): string[] => duties.filter(holds).map(({ name }) => name);
   const linkedAt = new Set(members.flatMap((member) => [member.address, ...member.hello.addresses]));
   const linkedIds = new Set(members.map(({ id }) => id));
   const addresses: AddressReport[] = [];
@@ -41,7 +38,7 @@ export function peersReport(peers: Peers): PeersReport {
       advertised: hello.addresses,
       trust: peers.trustMode,
       ability: peers.ability,
-      duties: dutiesOf(peers.id),
+      duties: held(({ isOurs }) => isOurs),
     },
     viewHash: viewHashOf([peers.id, ...linkedIds]),
     listed: peers.book.listed,
@@ -60,8 +57,9 @@ export function peersReport(peers: Peers): PeersReport {
       sitsOut: member.sitsOut,
       hasSameStore: member.hasSameStore,
       clientUrls: member.hello.clientUrls,
-      duties: dutiesOf(member.id),
+      duties: held(({ holder }) => holder === member.id),
     })),
+    duties,
     addresses,
     dns: peers.dns.map(({ state }) => state),
     refusals: peers.refusals.entries(),

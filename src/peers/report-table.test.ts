@@ -1,8 +1,13 @@
 import { expect, it } from 'vitest';
-import type { PeersReport } from './report.ts';
+import type { DutyReport, PeersReport } from './report.ts';
 import { formatReport } from './report-table.ts';
 
 const ABLE = { isAble: true, reason: '' };
+
+function duty(name: string, holder: string | undefined, owner: string | undefined): DutyReport {
+  const ids = { holder: holder?.repeat(32), owner: owner?.repeat(32) };
+  return { name, ...ids, epoch: 3, isOurs: holder === 'aa', ageMs: 65_000, lateMs: 0 };
+}
 
 it('says who is there, who is not and why, and what DNS says', () => {
   const report: PeersReport = {
@@ -39,6 +44,13 @@ it('says who is there, who is not and why, and what DNS says', () => {
         ...{ sitsOut: true, hasSameStore: true, clientUrls: [], duties: [] },
       },
     ],
+    duties: [
+      duty('compact', 'aa', 'aa'),
+      duty('vacuum', 'aa', 'bb'),
+      duty('check', undefined, 'bb'),
+      duty('backup', 'cc', undefined),
+      duty('expire-09', 'dd', 'bb'),
+    ],
     addresses: [
       { address: '10.0.0.1:2380', sources: ['dns'], state: 'self', code: undefined, reason: '', atMs: undefined },
       {
@@ -57,6 +69,10 @@ DNS          kedge.example:2380: 3 addresses 1m5s ago; no answer within 1000 ms
 ID            NAME  ADDRESS        FROM         STATE             SINCE  RTT    ABLE          DUTIES
 aaaaaaaaaaaa  one   [::]:2380      -            self              -      -      yes           expire 00-02,09, compact
 bbbbbbbbbbbb  two   10.0.0.2:2380  dns,inbound  linked, sits out  1m     0.4ms  no: draining  -
+
+DUTY       LAST DONE BY  WHEN      THE RULE NAMES
+vacuum     one           1m5s ago  two
+expire-09  dddddddddddd  1m5s ago  two
 
 NOT LINKED     FROM  STATE    SINCE  WHY
 10.0.0.3:2380  dns   refused  30s    wrong-secret: they do not know our secret

@@ -2,6 +2,7 @@ import { formatDurationMs } from '../base/duration.ts';
 import type { AddressReport, MemberReport, PeersReport } from './report.ts';
 
 const ID_CHARS = 12;
+const ID = /^[0-9a-f]{64}$/;
 
 /** The report as a person reads it: who is there, who is not and why, what DNS says. */
 export function formatReport(report: PeersReport, nowMs: number): string {
@@ -33,6 +34,24 @@ export function formatReport(report: PeersReport, nowMs: number): string {
       ...report.members.map((member) => memberRow(member, nowMs)),
     ]),
   ];
+  const elsewhere = report.duties.filter(
+    ({ holder, owner }) => holder !== undefined && owner !== undefined && owner !== holder,
+  );
+  if (elsewhere.length > 0) {
+    const names = new Map([self, ...report.members].map(({ id, name }) => [id, name]));
+    const who = (id = ''): string => names.get(id) ?? (ID.test(id) ? id.slice(0, ID_CHARS) : id);
+    parts.push(
+      columns([
+        ['DUTY', 'LAST DONE BY', 'WHEN', 'THE RULE NAMES'],
+        ...elsewhere.map(({ name, holder, ageMs = 0, owner }) => [
+          name,
+          who(holder),
+          `${ageText(ageMs)} ago`,
+          who(owner),
+        ]),
+      ]),
+    );
+  }
   const away = report.addresses.filter(({ state }) => state !== 'self');
   if (away.length > 0) {
     parts.push(

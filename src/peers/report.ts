@@ -14,6 +14,7 @@ export interface PeersReport {
     readonly advertised: readonly string[];
     readonly trust: string;
     readonly ability: Ability;
+    /** Those that it claimed last. */
     readonly duties: readonly string[];
   };
   /** Over the ids of the linked members and oneself: members that see the same show the same. */
@@ -24,6 +25,8 @@ export interface PeersReport {
   /** Links that are sought: as many as there are others, --peer-max at most. */
   readonly wanted: number;
   readonly members: readonly MemberReport[];
+  /** What one does for all, as this member last heard. */
+  readonly duties: readonly DutyReport[];
   /** Addresses without a linked member. */
   readonly addresses: readonly AddressReport[];
   readonly dns: readonly DnsState[];
@@ -45,7 +48,23 @@ export interface MemberReport {
   readonly sitsOut: boolean;
   readonly hasSameStore: boolean;
   readonly clientUrls: readonly string[];
+  /** Those that it claimed last. */
   readonly duties: readonly string[];
+}
+
+/** A duty and who has it: what the fence in the store's database says, and whom the rule names. */
+export interface DutyReport {
+  readonly name: string;
+  /** How often it was claimed; 0: never. */
+  readonly epoch: number;
+  /** Who claimed it last: a member's id, or the name of a process that runs without peers. */
+  readonly holder: string | undefined;
+  readonly isOurs: boolean;
+  readonly owner: MemberId | undefined;
+  /** Since the last claim. */
+  readonly ageMs: number | undefined;
+  /** How long it has been left undone beyond its interval, while there was something to do. */
+  readonly lateMs: number;
 }
 
 export interface AddressReport {

@@ -2,27 +2,29 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '../base/byte-size.ts';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Logger } from '../base/logger.ts';
 import { Counter, Gauge } from '../base/metrics.ts';
 import { syncPath } from '../base/sync-path.ts';
 import type { StoreApi } from '../mvcc/api.ts';
+import type { Duty } from '../mvcc/duty.ts';
+import { BACKUP_DUTY } from '../mvcc/duty-names.ts';
 
 /**
  * Backups by schedule: a snapshot of the store as a file of its own, with the digest that `kedge snapshot restore` and
  * `etcdctl snapshot status` look for.
  *
- *     wait ─▶ snapshot into <name>.part ─▶ sync ─▶ rename ─▶ delete the oldest ─▶ wait …
+ *     the duty backup ─▶ snapshot into <name>.part ─▶ sync ─▶ rename ─▶ delete the oldest
  *
- * One at a time. A file without .part at its end is whole, whatever happened. The times are in the names: after a
- * restart the schedule goes on where it was. What fails is logged, counted, and tried again before the interval is over.
+ * One at a time, and one replica for all that share a store. A file without .part at its end is whole, whatever happened.
+ * When the last one was, the database knows; for a store of one process the times are in the names: after a restart the
+ * schedule goes on where it was. What fails is logged, counted, and tried again before the interval is over.
  */
 export class Backups {
   readonly stats = new BackupStats();
   readonly #options: BackupsOptions;
-  #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
+  #running: Promise<'done' | 'failed'> | undefined;
   #stopped = false;
 
   constructor(options: BackupsOptions) {
@@ -31,7 +33,7 @@ export class Backups {
 
   /** Makes the folder; takes away what a killed process left. Rejects with a Failure when the folder cannot be used. */
   async start(): Promise<void> {
-    const { folder, intervalMs, clock, logger } = this.#options;
+    const { folder, intervalMs, retryMs, clock, logger, addDuty } = this.#options;
     const names = await filesIn(folder);
     for (const name of names) if (PART.test(name)) await rm(join(folder, name), { force: true });
     const newest = names
@@ -40,25 +42,22 @@ export class Backups {
       .at(-1);
     const dueMs = newest === undefined ? 0 : timeIn(newest) + intervalMs - clock.wallMs();
     // A clock that was set back must not put backups off for long.
-    this.#again(Math.min(Math.max(dueMs, 0), intervalMs));
+    const firstAfterMs = Math.min(Math.max(dueMs, 0), intervalMs);
+    const run = () => {
+      this.#running = this.#run();
+      return this.#running;
+    };
+    addDuty({ parts: [BACKUP_DUTY], everyMs: intervalMs, retryMs, firstAfterMs, run });
     logger.info('backups are on', { folder, interval_ms: intervalMs, keep: this.#options.keep });
   }
 
   /** Breaks off the one under way, and waits for that. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.cancel();
     await this.#running;
   }
 
-  #again(delayMs: number): void {
-    if (this.#stopped) return;
-    this.#timer = this.#options.clock.after(delayMs, () => {
-      this.#running = this.#run();
-    });
-  }
-
-  async #run(): Promise<void> {
+  async #run(): Promise<'done' | 'failed'> {
     const { clock, logger, intervalMs } = this.#options;
     const beganMs = clock.monotonicMs();
     try {
@@ -70,14 +69,14 @@ export class Backups {
       this.stats.lastDurationSeconds.value = tookMs / 1000;
       const deleted = await this.#deleteOldest();
       logger.info('backup taken', { file: name, revision, size: formatBytes(bytes), took_ms: tookMs, deleted });
-      this.#again(intervalMs);
+      return 'done';
     } catch (error) {
-      if (this.#stopped) return;
+      if (this.#stopped) return 'failed';
       this.stats.failed.value += 1;
       const retryMs = Math.min(intervalMs, this.#options.retryMs);
       const reason = error instanceof Error ? error.message : String(error);
       logger.error('backup failed; will try again', { folder: this.#options.folder, reason, retry_ms: retryMs });
-      this.#again(retryMs);
+      return 'failed';
     }
   }
 
@@ -133,6 +132,7 @@ export interface BackupsOptions {
   /** From a failure to the next try, if that is sooner than the interval. */
   readonly retryMs: number;
   readonly store: Pick<StoreApi, 'revision' | 'snapshot'>;
+  readonly addDuty: (duty: Duty) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import type { Family } from '../admin/exposition.ts';
 import { json, methodNotAllowed, notFound } from '../admin/http-answers.ts';
-import { type PeerCells, peerFamilies } from '../admin/peer-families.ts';
+import { peerFamilies } from '../admin/peer-families.ts';
 import type { Random } from '../base/chance.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { OtherMember } from '../etcd/cluster.ts';
+import type { DutyRule, DutyState } from '../mvcc/duty.ts';
 import type { Revision } from '../mvcc/types.ts';
 import { formatAddress, shortIp } from '../peers/address.ts';
+import { PeerDutyRule } from '../peers/duty-rule.ts';
 import { type Identity, identityFromFiles, loadIdentity } from '../peers/identity.ts';
 import { KnownMembers } from '../peers/member-table.ts';
 import { arePeersOn, peerListenOf } from '../peers/options.ts';
@@ -25,6 +27,8 @@ import { RecordMemberTable, type RecordStore } from './record-member-table.ts';
  * in has the store look:
  *
  *     commit ─▶ Store ─▶ onCommit ─▶ Peers.hint ─▶ … ─▶ the other's Peers.onHint ─▶ Store.poke ─▶ Follower reads the log
+ *
+ * Who of those that share a database runs which duty follows from who is linked. A store of its own runs its own.
  */
 export interface PeerJoining {
   readonly peers: Peers;
@@ -56,7 +60,6 @@ export interface PeerJoiningContext {
   readonly clientUrls: readonly string[];
   /** Of the machine's present start. */
   readonly bootId: string | undefined;
-  readonly duties?: PeerCells['duties'];
 }
 
 /** What of the store concerns peers. */
@@ -64,6 +67,10 @@ export interface JoinedStore extends RecordStore {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   poke(revision: Revision): void;
+  useDutyRule(rule: DutyRule): void;
+  dutiesChanged(): void;
+  dutyStates(): readonly DutyState[];
+  refreshDuties(): Promise<void>;
 }
 
 /** How often it is looked whether the database is there. */
@@ -112,6 +119,10 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
   });
   context.onCommit((head) => peers.hint(head));
   peers.onHint((revision) => store.poke(revision));
+  if (database !== undefined) {
+    store.useDutyRule(new PeerDutyRule(peers));
+    peers.onChange(() => store.dutiesChanged());
+  }
 
   let looking: Timer | undefined;
   let isDraining = false;
@@ -124,11 +135,15 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     tellAbility();
     looking = clock.after(DATABASE_LOOK_MS, look);
   };
-  const report = () => peersReport(peers);
+  const report = () => peersReport(peers, store.dutyStates());
+  const freshReport = async () => {
+    await store.refreshDuties();
+    return report();
+  };
   return {
     peers,
-    families: peerFamilies({ stats: peers.stats, report, duties: context.duties ?? (() => []) }),
-    pages: { peers: async ({ path, method }) => page(path, method, report) },
+    families: peerFamilies({ stats: peers.stats, report }),
+    pages: { peers: ({ path, method }) => page(path, method, freshReport) },
     otherMembers: () => otherMembers(peers, store.memberId),
     peerUrls: () => {
       const { addresses, port } = peers.hello();
@@ -150,9 +165,9 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
 }
 
 /** GET /peers. */
-function page(path: string, method: string, report: () => PeersReport): HttpResponse {
+async function page(path: string, method: string, report: () => Promise<PeersReport>): Promise<HttpResponse> {
   if (path !== '/peers') return notFound();
-  return method === 'GET' ? json(JSON.stringify(report())) : methodNotAllowed();
+  return method === 'GET' ? json(JSON.stringify(await report())) : methodNotAllowed();
 }
 
 /** Manifests written for etcd bring certificates for peers; by themselves they turn nothing on. */

@@ -1,6 +1,7 @@
 import { adminHandler } from '../admin/admin.ts';
 import { authFamilies } from '../admin/auth-families.ts';
 import { backupFamilies } from '../admin/backup-families.ts';
+import { dutyFamilies } from '../admin/duty-families.ts';
 import type { Family } from '../admin/exposition.ts';
 import { type Front, front } from '../admin/front.ts';
 import { grpcFamilies } from '../admin/grpc-families.ts';
@@ -22,6 +23,7 @@ import { OpenStreams } from '../etcd/open-streams.ts';
 import { etcdServices } from '../etcd/services.ts';
 import { CLUSTER_VERSION, ETCD_VERSION } from '../etcd/version.ts';
 import { shownStoreUrl } from '../log/shared/store-url.ts';
+import type { Duty } from '../mvcc/duty.ts';
 import type { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { toStoreError } from '../mvcc/store-error.ts';
 import { readBootId } from '../resources/boot-id.ts';
@@ -191,7 +193,9 @@ export class Server {
     const { options, clock, logger } = this.#context;
     const { backupDir: folder, backupInterval: intervalMs, backupKeep: keep } = options;
     if (folder === '') return undefined;
-    const backups = new Backups({ folder, intervalMs, keep, retryMs: LIMITS.backupRetryMs, store, clock, logger });
+    const addDuty = (duty: Duty) => store.addDuty(duty);
+    const { backupRetryMs: retryMs } = LIMITS;
+    const backups = new Backups({ folder, intervalMs, keep, retryMs, store, addDuty, clock, logger });
     this.#stops.push(() => backups.stop());
     await backups.start();
     return backups;
@@ -223,6 +227,7 @@ export class Server {
       ...etcdStoreFamilies(cells),
       ...grpcFamilies(wire),
       ...kedgeStoreFamilies(cells),
+      ...dutyFamilies({ stats: store.stats.duties, states: () => store.dutyStates() }),
       ...checkFamilies(checks.stats),
       ...(database === undefined ? [] : databaseFamilies(database.stats, () => database.lastHealth)),
       ...guardFamilies(this.#guardCells),
@@ -230,7 +235,7 @@ export class Server {
       ...more,
     ];
     const metrics = new Metrics(families, async () => {
-      await database?.health();
+      await Promise.all([database?.health(), store.refreshDuties()]);
       // Brings the sizes up to date; when that fails the others are all the more of interest.
       await store.status().catch((error: unknown) => void toStoreError(error));
     });

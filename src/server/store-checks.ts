@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { Counter, Gauge } from '../base/metrics.ts';
 import type { CheckResult, FindingKind } from '../mvcc/checker.ts';
+import { CHECK_DUTY } from '../mvcc/duty-names.ts';
 import type { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { StoreError } from '../mvcc/requests.ts';
 import type { Revision } from '../mvcc/types.ts';
@@ -19,7 +20,7 @@ const MOMENT_MS = 300;
 const CORRUPTION: ReadonlySet<FindingKind> = new Set(['gap', 'order', 'chain', 'index']);
 
 /**
- * Checks the store when asked, and by itself every --check-interval; one check at a time. What is found is logged and
+ * Checks the store when asked, and by itself every --check-interval, one replica for all; one check at a time. What is found is logged and
  * counted; what means that answers may be wrong raises etcd's CORRUPT alarm when the check was our own.
  */
 export class StoreChecks {
@@ -27,7 +28,6 @@ export class StoreChecks {
   readonly #parts: StoreChecksParts;
   #state: CheckState = { state: 'never' };
   #running: Promise<void> | undefined;
-  #timer: Timer | undefined;
   #stopped = false;
 
   constructor(parts: StoreChecksParts) {
@@ -39,12 +39,18 @@ export class StoreChecks {
   }
 
   start(): void {
-    this.#schedule();
+    const { intervalMs, store } = this.#parts;
+    if (intervalMs === 0) return;
+    const run = async (): Promise<'done'> => {
+      if (!this.#stopped) this.#running ??= this.#run(0, true);
+      await this.#running;
+      return 'done';
+    };
+    store.addDuty({ parts: [CHECK_DUTY], everyMs: intervalMs, firstAfterMs: intervalMs, run });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.cancel();
     // The store, which stops next, breaks it off.
     await this.#running;
   }
@@ -59,15 +65,6 @@ export class StoreChecks {
   async moment(): Promise<void> {
     const { clock } = this.#parts;
     await Promise.race([this.#running, new Promise<void>((resolve) => clock.after(MOMENT_MS, resolve))]);
-  }
-
-  #schedule(): void {
-    const { intervalMs, clock } = this.#parts;
-    if (this.#stopped || intervalMs === 0) return;
-    this.#timer = clock.after(intervalMs, () => {
-      this.#running ??= this.#run(0, true);
-      this.#schedule();
-    });
   }
 
   async #run(revision: Revision, isOwn: boolean): Promise<void> {

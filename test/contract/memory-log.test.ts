@@ -1,5 +1,9 @@
+import { describe } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { MemoryDutyFence } from '../../src/mvcc/duty-fence.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
 import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
+import { dutyFenceContract } from './duty-fence-contract.ts';
 import { logContract } from './log-contract.ts';
 import { sharedContract } from './shared-contract.ts';
 
@@ -11,4 +15,11 @@ logContract('memory', async () => {
 sharedContract('memory', async () => {
   const store = new SharedMemoryStore(() => performance.now());
   return { log: () => new SharedMemoryLog(store), dispose: async () => {} };
+});
+
+describe('the fence of a store that one process has to itself', () => {
+  dutyFenceContract(async () => {
+    const fence = new MemoryDutyFence(systemClock);
+    return { a: fence, b: fence };
+  });
 });

@@ -4,6 +4,7 @@ import type { Change, Cursor, LeaseChange, Note, RecordChange } from '../../src/
 import { cursorAfter, someCommit } from '../support/commit-chain.ts';
 import { Random } from '../support/random.ts';
 import { bytesOf, put } from './changes.ts';
+import { dutyFenceContract } from './duty-fence-contract.ts';
 
 /** One shared store under test, empty at first. */
 export interface SharedStoreUnderTest {
@@ -430,27 +431,24 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
       });
     });
 
-    describe('duties', () => {
-      it('have one holder at a time, and a new epoch for each', async () => {
-        const { a, b } = await two();
-        expect(await a.claimDuty('sweep', 'a', 60_000)).toBe(1);
-        expect(await a.claimDuty('sweep', 'a', 60_000)).toBe(1);
-        expect(await b.claimDuty('sweep', 'b', 60_000)).toBe(undefined);
-        expect(await b.claimDuty('other', 'b', 60_000)).toBe(1);
-        await b.releaseDuty('sweep', 'b');
-        expect(await b.claimDuty('sweep', 'b', 60_000)).toBe(undefined);
-        await a.releaseDuty('sweep', 'a');
-        expect(await b.claimDuty('sweep', 'b', 60_000)).toBe(2);
-        expect(await a.claimDuty('sweep', 'a', 60_000)).toBe(undefined);
-      });
+    dutyFenceContract(two);
 
-      it('fall to another when their time is over', async () => {
-        const { a, b } = await two();
-        expect(await a.claimDuty('sweep', 'a', 200)).toBe(1);
-        await pause(300);
-        const won = await Promise.all([a.claimDuty('sweep', 'c', 60_000), b.claimDuty('sweep', 'b', 60_000)]);
-        expect(won.filter((epoch) => epoch !== undefined)).toEqual([2]);
-      });
+    it('gives all leases of a part their whole time again, those over too, and tells of expired ones by part', async () => {
+      const { a, b, start } = await two();
+      const at = await commit(
+        a,
+        start,
+        [],
+        [1n, 17n, 2n, -1n].map((id) => ({ kind: 'grant', id, ttl: 1 })),
+      );
+      await pause(1_200);
+      expect(await b.expiredLeases(10, [15])).toEqual([-1n]);
+      expect([...(await b.expiredLeases(10, [1, 2]))].sort()).toEqual([17n, 1n, 2n].sort());
+      await b.refreshLeases([1, 15]);
+      expect(await a.expiredLeases(10)).toEqual([2n]);
+      const left = await a.leasesLeftMs([1n, 17n, 2n, -1n]);
+      for (const id of [1n, 17n, -1n]) expect(left.get(id)).toBeGreaterThan(0);
+      expect(await a.append(batchAt(at, [], [{ kind: 'expire', id: 1n }]))).toEqual({ kind: 'renewed', leases: [1n] });
     });
 
     it('tells how it is', async () => {

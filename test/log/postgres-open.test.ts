@@ -46,7 +46,7 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
   it('needs no right to make anything once the schema is there', async () => {
     const database = server.freshDatabase();
     await logOf(server.url(database)).open();
-    const tables = ['commit', 'log', 'note', 'lease', 'record', 'duty', 'store'].map((name) => `kedge.${name}`);
+    const tables = ['commit', 'log', 'note', 'lease', 'record', 'claim', 'store'].map((name) => `kedge.${name}`);
     await server.query(
       `GRANT USAGE ON SCHEMA kedge TO poor; GRANT SELECT, INSERT, UPDATE, DELETE ON ${tables} TO poor`,
       database,
@@ -86,7 +86,7 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
         await server.query(`UPDATE kedge.store SET schema_version = ${SCHEMA_VERSION + 1}`, database);
         return server.url(database);
       },
-      /schema kedge has version 2, this kedge knows up to 1: run the newer kedge/,
+      /schema kedge has version 3, this kedge knows up to 2: run the newer kedge/,
     ],
     [
       'a schema of somebody else',

@@ -113,19 +113,70 @@ describe('leases of several replicas', () => {
     expect(await b.leaseKeepAlive(8n)).toBe(0);
   });
 
-  it('are looked after by another when the one with the duty is gone', async () => {
+  it('are looked after by another when the one with the duty is gone, soon and without a grace', async () => {
     const { database, a, b } = await two();
-    await a.leaseGrant(7n, 10);
-    await a.put(put('x', '1', 7n));
+    await a.leaseGrant(23n, 10);
+    await a.put(put('x', '1', 23n));
+    await b.leaseTimeToLive(23n, false);
     await clock.pass(2_000);
-    // Neither stops orderly: the duty is held by a replica that will never say so.
-    const holder = database.duties.get('expire')?.holder;
-    const [dead, alive] = holder === 'a' ? [a, b] : [b, a];
+    const [held] = await database.fence.readDuties();
+    expect(held).toMatchObject({ duty: 'expire-07' });
+    const [dead, alive] = held?.holder === 'a' ? [a, b] : [b, a];
     await dead.stop();
-    const duty = database.duties.get('expire');
-    if (duty !== undefined) Object.assign(duty, { holder: 'somebody dead', untilMs: clock.nowMs + 3_000 });
-    await clock.pass(14_000);
+    await clock.pass(10_500);
     expect(await read(alive)).toEqual([]);
+    expect((await database.fence.readDuties())[0]?.holder).not.toBe(held?.holder);
+  });
+
+  it('cost nothing while there are none, and one commit a round for all parts while there are', async () => {
+    const { database, a, b } = await two();
+    let claims = 0;
+    const { fence } = database;
+    const claimDuties = fence.claimDuties.bind(fence);
+    fence.claimDuties = async (...asked) => {
+      const answer = await claimDuties(...asked);
+      if (answer.some(({ isGranted }) => isGranted)) claims += 1;
+      return answer;
+    };
+    await clock.pass(60_000);
+    expect(claims).toBe(0);
+    for (let id = 1n; id <= 64n; id += 1n) await (id % 2n === 0n ? a : b).leaseGrant(id, 600);
+    await clock.pass(5_000);
+    claims = 0;
+    await clock.pass(60_000);
+    // Whoever has it claims all sixteen together; the other one asks now and then, in vain.
+    expect(claims).toBeGreaterThan(100);
+    expect(claims).toBeLessThanOrEqual(121);
+  });
+
+  it('that are over and not ended yet make a keepalive wait for their end', async () => {
+    const { a, b } = await two();
+    await a.leaseGrant(7n, 10);
+    await clock.pass(10_000);
+    let answer: number | undefined;
+    const asked = Promise.resolve(b.leaseKeepAlive(7n)).then((ttl) => {
+      answer = ttl;
+    });
+    await clock.pass(1_000);
+    await asked;
+    expect(answer).toBe(0);
+    expect(a.leases()).toEqual([]);
+  });
+
+  it('get their whole time again when nobody was there to renew them', async () => {
+    const { database, a, b } = await two();
+    await a.leaseGrant(7n, 20);
+    await a.put(put('x', '1', 7n));
+    await clock.pass(1_000);
+    await a.stop();
+    await b.stop();
+    clock.nowMs += 60_000;
+    const c = await replica('c', database);
+    await clock.pass(1_000);
+    expect(await c.leaseKeepAlive(7n)).toBe(20);
+    expect(await read(c)).toEqual(['x=1']);
+    await clock.pass(21_000);
+    expect(await read(c)).toEqual([]);
   });
 });
 
@@ -170,11 +221,11 @@ describe('compaction of a log that is shared', () => {
   it('is gone on with by another when the sweeper is gone', async () => {
     const { database, a, b } = await two();
     for (let i = 0; i < 20; i += 1) await a.put(put('k', String(i)));
-    database.duties.set('compact', { holder: 'somebody dead', epoch: 1, untilMs: clock.nowMs + 5_000 });
+    await database.fence.claimDuties([{ duty: 'compact', dueAfterMs: 0 }], 'somebody dead');
     await b.compact(20, false);
     await clock.pass(1_000);
     expect(database.rows).toHaveLength(20);
-    await clock.pass(20_000);
+    await clock.pass(4_000);
     expect(database.rows).toHaveLength(2);
   });
 });

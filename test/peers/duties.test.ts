@@ -1,254 +1,196 @@
-import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
-import { systemRandom } from '../../src/base/chance.ts';
-import { systemClock } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/logger.ts';
-import { Duties, type Duty } from '../../src/peers/duties.ts';
-import { type DutyFence, MemoryDutyFence } from '../../src/peers/duty-fence.ts';
-import { EXPIRE_DUTIES, expireDutyOf } from '../../src/peers/duty-names.ts';
-import type { LinkedMember } from '../../src/peers/types.ts';
-import { Random } from '../support/random.ts';
-import { areAllLinked, startMember, stopMembers, type TestMember, until } from './member.ts';
-import { SimulatedClock, StoppableClock } from './simulated-clock.ts';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXPIRE_DUTIES } from '../../src/mvcc/duty-names.ts';
+import type { DutyReport, PeersReport } from '../../src/peers/report.ts';
+import { EtcdClient } from '../support/client.ts';
+import { freePort } from '../support/ports.ts';
+import { hasPostgres, PostgresServer } from '../support/postgres.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { pause } from './member.ts';
+import { startPatiently } from './patient-kedge.ts';
 
-afterEach(stopMembers);
+/** Replicas that share out the duties of one PostgreSQL: who has which, and what becomes of them when one dies or freezes. */
+describe.runIf(hasPostgres())('duties of replicas on one PostgreSQL', { timeout: 240_000 }, () => {
+  let database: PostgresServer;
+  let url = '';
+  const replicas: ServerProcess[] = [];
+  const start = async (i: number): Promise<ServerProcess> => {
+    const args = [
+      ...[`--name=replica-${i}`, `--store=${url}`, `--peer-listen=127.0.7.${i + 1}:0`, '--peer-trust=store'],
+      ...['--peer-heartbeat=1s', '--peer-dead-after=5s', '--check-interval=1s'],
+    ];
+    const folder = temporaryFolder('replica');
+    return await startPatiently(join(folder, 'data'), await freePort(), args, folder);
+  };
 
-const ABLE = { isAble: true, reason: '' };
-
-/** A member as `Duties` looks at it. */
-function linked(id: string): LinkedMember {
-  return { id, ability: ABLE, hasSameStore: true, sitsOut: false } as LinkedMember;
-}
-
-describe('duties over real links', () => {
-  /** Three members, one store (the fence), one duty each 100 ms, and who ran it. */
-  async function three(run: (id: string) => Promise<void>) {
-    const first = await startMember({ ip: '127.0.0.2' });
-    const members = [first];
-    for (const ip of ['127.0.0.3', '127.0.0.4']) members.push(await startMember({ ip, addresses: [first.address] }));
-    await until(() => areAllLinked(members));
-    const fence = new MemoryDutyFence(systemClock);
-    const all = members.map(({ peers }) =>
-      dutiesOf(peers, fence, [{ name: 'compact', everyMs: 100, run: () => run(peers.id) }]),
-    );
-    for (const duties of all) duties.start();
-    return { members, all, fence };
-  }
-
-  it('are run by one member, and by the next one when it takes its leave', async () => {
-    const ran: string[] = [];
-    const { members, all } = await three(async (id) => void ran.push(id));
-    await until(
-      () => ran.length >= 5,
-      () => ran,
-    );
-    const owner = ran.at(-1) ?? '';
-    expect(new Set(ran)).toEqual(new Set([owner]));
-    expect(all.map((duties) => duties.states()[0]?.owner)).toEqual([owner, owner, owner]);
-    await stopOne(members, all, owner);
-    await until(
-      () => ran.at(-1) !== owner,
-      () => ran,
-    );
-    const next = ran.at(-1);
-    await until(
-      () => ran.filter((id) => id === next).length >= 3,
-      () => ran,
-    );
-  });
-
-  it('of an owner that hangs are run by somebody else once they are overdue', async () => {
-    const ran: string[] = [];
-    let owner = '';
-    const { all, fence } = await three(async (id) => {
-      owner ||= id;
-      if (id === owner) await new Promise(() => undefined);
-      ran.push(id);
-    });
-    await until(
-      () => ran.length >= 2,
-      () => ran,
-    );
-    expect(ran).not.toContain(owner);
-    expect(all.some(({ stats }) => stats.takeovers.value > 0)).toBe(true);
-    expect((await fence.read())[0]?.epoch).toBeGreaterThanOrEqual(3);
-  });
-
-  it('are not run by a member whose database does not answer', async () => {
-    const ran: string[] = [];
-    const { members } = await three(async (id) => void ran.push(id));
-    await until(() => ran.length > 0);
-    const owner = ran.at(-1);
-    members.find(({ peers }) => peers.id === owner)?.peers.setAbility({ isAble: false, reason: 'no database' });
-    await until(
-      () => ran.at(-1) !== owner,
-      () => ran,
-    );
-    const since = ran.length;
-    await until(() => ran.length > since + 3);
-    expect(ran.slice(since)).not.toContain(owner);
-  });
-
-  it('are tried again when they fail, and the fence too', async () => {
-    const clock = new SimulatedClock();
-    const fence = new MemoryDutyFence(clock);
-    let calls = 0;
-    const fragile: DutyFence = {
-      claim: (...claim) => (++calls % 3 === 0 ? Promise.reject(new Error('connection lost')) : fence.claim(...claim)),
-      read: () => Promise.reject(new Error('connection lost')),
-    };
-    let runs = 0;
-    const duties = new Duties({
-      duties: [
-        {
-          name: 'check',
-          everyMs: 1000,
-          run: async () => void (++runs % 2 === 0 && (await Promise.reject(new Error('disk full')))),
-        },
-      ],
-      fence: fragile,
-      clock,
-      random: () => 0.5,
-      logger: silentLogger,
-      self: () => ({ id: 'a', ability: ABLE }),
-      members: () => [],
-    });
-    duties.start();
-    await clock.pass(20_000);
-    expect(runs).toBeGreaterThan(8);
-    expect(duties.stats.failures.value).toBeGreaterThan(8);
-    await duties.stop();
-    const after = runs;
-    await clock.pass(20_000);
-    expect(runs).toBe(after);
-  });
-});
-
-/**
- * The store's leases, several runners that see each other as chance has it, stop at any moment for any time, and a fence:
- * whatever happens, no lease is expired twice, none that lives is, no run commits once a later one was claimed, and all
- * are expired in the end.
- */
-describe('random views, random pauses and the fence', () => {
-  it('expire every lease once, none too early, and never by a stale runner', async () => {
-    let staleRollbacks = 0;
-    await fc.assert(
-      fc.asyncProperty(fc.integer(), async (seed) => {
-        const result = await simulate(seed, true);
-        expect(result.wrong).toEqual([]);
-        expect(result.left).toBe(0);
-        staleRollbacks += result.staleRollbacks;
-      }),
-      { numRuns: 25 },
-    );
-    // Else the pauses were too tame to prove anything.
-    expect(staleRollbacks).toBeGreaterThan(10);
-  });
-
-  it('would not, were the work to forget the fence', async () => {
-    const wrong: string[] = [];
-    for (let seed = 1; seed <= 25; seed++) wrong.push(...(await simulate(seed, false)).wrong);
-    expect(wrong.length).toBeGreaterThan(0);
-  });
-});
-
-async function simulate(seed: number, asksFence: boolean) {
-  const chance = new Random(seed);
-  const random = (): number => chance.uint32() / 2 ** 32;
-  const between = (min: number, max: number): number => chance.between(min, max);
-  const clock = new SimulatedClock();
-  const fence = new MemoryDutyFence(clock);
-  const leases = new Map<bigint, { deadlineMs: number; expired: number }>();
-  const lastCommitted = new Map<string, number>();
-  const wrong: string[] = [];
-  let staleRollbacks = 0;
-  const names = EXPIRE_DUTIES.slice(0, 4);
-  for (let i = 0; i < 40; i++) {
-    const id = BigInt(between(0, 2 ** 30) * 16 + between(0, 3));
-    leases.set(id, { deadlineMs: between(0, 8000), expired: 0 });
-  }
-
-  const ids = Array.from({ length: between(2, 5) }, (_, i) => `member-${i}`);
-  const members = ids.map((id) => {
-    const ownClock = new StoppableClock(clock);
-    let view = ids.filter((other) => other !== id).map(linked);
-    const duties = new Duties({
-      duties: names.map((name): Duty => ({ name, everyMs: 500, run: ({ epoch }) => expire(name, epoch, ownClock) })),
-      fence,
-      clock: ownClock,
-      random,
-      logger: silentLogger,
-      self: () => ({ id, ability: ABLE }),
-      members: () => view,
-    });
-    return {
-      ownClock,
-      duties,
-      look: () => {
-        if (ownClock.isStopped) return;
-        view = ids.filter((other) => other !== id && random() < 0.6).map(linked);
-        duties.changed();
-      },
-    };
-  });
-
-  /** Looks for what has expired, is interrupted, and commits lease by lease if what it saw still holds. */
-  async function expire(duty: string, epoch: number, ownClock: StoppableClock): Promise<void> {
-    const due = [...leases].filter(
-      ([id, { deadlineMs, expired }]) =>
-        expireDutyOf(id) === duty && expired === 0 && deadlineMs <= clock.monotonicMs(),
-    );
-    for (const [id, lease] of due) {
-      await new Promise<void>((resolve) => ownClock.after(between(0, 150), resolve));
-      // From here on without interruption: a transaction.
-      if (asksFence && !fence.holds(duty, epoch)) {
-        staleRollbacks++;
-        return;
-      }
-      const isDue = lease.deadlineMs <= clock.monotonicMs() && lease.expired === 0;
-      if (asksFence && !isDue) continue;
-      if ((lastCommitted.get(duty) ?? 0) > epoch) wrong.push(`${duty}: epoch ${epoch} committed after a later one`);
-      lastCommitted.set(duty, Math.max(epoch, lastCommitted.get(duty) ?? 0));
-      if (lease.deadlineMs > clock.monotonicMs()) wrong.push(`lease ${id} was alive`);
-      if (++lease.expired > 1) wrong.push(`lease ${id} expired twice`);
+  beforeAll(async () => {
+    database = await PostgresServer.start();
+    url = database.url(database.freshDatabase());
+    for (let i = 0; i < 3; i++) replicas.push(await start(i));
+    await untilAllLinked();
+    // A lease in each part, so that each has something to be looked after.
+    const client = new EtcdClient(replicas[0]?.endpoint ?? '');
+    for (const [part] of EXPIRE_DUTIES.entries()) {
+      await client.call('Lease/LeaseGrant', { ID: String(1600 + part), TTL: 3600 });
     }
-  }
+    client.close();
+  }, 300_000);
 
-  for (const { duties } of members) duties.start();
-  for (let step = 0; step < 120; step++) {
-    const member = members[between(0, members.length - 1)];
-    const choice = random();
-    if (choice < 0.25) member?.look();
-    else if (choice < 0.45) member?.ownClock.stop();
-    else if (choice < 0.7) member?.ownClock.goOn();
-    // A keepalive: what was about to expire lives on.
-    else
-      for (const lease of leases.values())
-        if (lease.expired === 0 && random() < 0.1) lease.deadlineMs = clock.monotonicMs() + between(200, 2000);
-    await clock.pass(between(10, 250));
-  }
-  for (const { ownClock } of members) ownClock.goOn();
-  await clock.pass(15_000);
-  for (const { duties } of members) await duties.stop();
-  return { wrong, staleRollbacks, left: [...leases.values()].filter(({ expired }) => expired === 0).length };
-}
-
-function dutiesOf(peers: TestMember['peers'], fence: DutyFence, list: readonly Duty[]): Duties {
-  const duties = new Duties({
-    duties: list,
-    fence,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    self: () => ({ id: peers.id, ability: peers.ability }),
-    members: () => peers.members(),
+  afterAll(async () => {
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await database.dispose();
   });
-  peers.onChange(() => duties.changed());
-  return duties;
-}
 
-async function stopOne(members: readonly TestMember[], all: readonly Duties[], id: string): Promise<void> {
-  const index = members.findIndex(({ peers }) => peers.id === id);
-  await all[index]?.stop();
-  await members[index]?.peers.stop();
+  const alive = (): ServerProcess[] => replicas.filter((replica) => replica.alive);
+  const report = async (replica: ServerProcess): Promise<PeersReport> =>
+    (await (await fetch(`http://${replica.endpoint}/peers`)).json()) as PeersReport;
+  const untilAllLinked = (): Promise<void> =>
+    untilTrue(async () =>
+      (await Promise.all(alive().map(report))).every(({ linked }) => linked === alive().length - 1),
+    );
+  const expireDuties = ({ duties }: PeersReport): readonly DutyReport[] =>
+    duties.filter(({ name }) => EXPIRE_DUTIES.includes(name));
+  const holders = (seen: PeersReport): Map<string, string | undefined> =>
+    new Map(expireDuties(seen).map(({ name, holder }) => [name, holder]));
+
+  /** Until every part is done by whom the rule names, as this replica sees it. */
+  async function settled(witness: ServerProcess): Promise<PeersReport> {
+    await untilTrue(async () =>
+      expireDuties(await report(witness)).every(({ holder, owner }) => holder !== undefined && holder === owner),
+    );
+    return await report(witness);
+  }
+
+  /** Leases of two seconds in these parts, each with a key; the promise within: when each ended, after its grant. */
+  async function shortLeases(endpoint: string, parts: readonly string[]) {
+    const client = new EtcdClient(endpoint, { timeoutMs: 60_000 });
+    const stream = client.stream('Watch/Watch');
+    stream.send({ create_request: { key: Buffer.from('short/'), range_end: Buffer.from('short0') } });
+    await stream.take();
+    const askedMs = new Map<string, number>();
+    for (const part of parts) {
+      const id = String(160_000 + 16 * leases++ + EXPIRE_DUTIES.indexOf(part));
+      askedMs.set(`short/${id}`, performance.now());
+      await client.call('Lease/LeaseGrant', { ID: id, TTL: 2 });
+      await client.call('KV/Put', { key: Buffer.from(`short/${id}`), value: Buffer.from('v'), lease: id });
+    }
+    const until = async (): Promise<number[]> => {
+      const tookMs: number[] = [];
+      while (tookMs.length < parts.length) {
+        for (const { type, kv } of (await stream.take()).events ?? []) {
+          if (type === 'DELETE') tookMs.push(performance.now() - (askedMs.get(kv?.key.toString() ?? '') ?? 0));
+        }
+      }
+      client.close();
+      return tookMs;
+    };
+    return { ended: until() };
+  }
+  let leases = 0;
+
+  it('are shared out, each done by whom the rule names, and all see the same', async () => {
+    const seen = await Promise.all(alive().map(settled));
+    const [first] = seen;
+    if (first === undefined) throw new Error('nobody');
+    for (const each of seen) expect(holders(each)).toEqual(holders(first));
+    expect(new Set(holders(first).values()).size).toBeGreaterThan(1);
+    const held = seen.flatMap(({ self }) => self.duties.filter((name) => EXPIRE_DUTIES.includes(name)));
+    expect(held.sort()).toEqual(EXPIRE_DUTIES);
+    expect(first.duties.map(({ name }) => name)).toEqual([...EXPIRE_DUTIES, 'compact', 'vacuum', 'check']);
+    // One check a second for all three, not three.
+    await untilTrue(async () => (await dutyNamed('check')).epoch > 5);
+    const checks = await Promise.all(alive().map((replica) => metric(replica, /^kedge_check_runs_total (\d+)$/m)));
+    const { epoch } = await dutyNamed('check');
+    expect(checks.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(epoch + 3);
+  });
+
+  it('are in the metrics of each', async () => {
+    const [replica] = alive() as [ServerProcess];
+    const text = await (await fetch(`http://${replica.endpoint}/metrics`)).text();
+    const epochs = [...text.matchAll(/^kedge_duty_epoch\{duty="(expire-\d\d)"\} (\d+)$/gm)];
+    expect(epochs.map(([, name]) => name)).toEqual(EXPIRE_DUTIES);
+    for (const [, , epoch] of epochs) expect(Number(epoch)).toBeGreaterThan(0);
+    expect([...text.matchAll(/^kedge_duty_late_seconds\{duty="expire-\d\d"\} [\d.e-]+$/gm)]).toHaveLength(16);
+    const { self } = await report(replica);
+    expect(text).toMatch(new RegExp(`^kedge_duties_held ${self.duties.length}$`, 'm'));
+    expect(text).toMatch(/^kedge_duty_runs_total [1-9]\d*$/m);
+  });
+
+  it('of one that is killed move to others, those of others stay, and leases end in time, none early', async () => {
+    const [witness, victim] = alive() as [ServerProcess, ServerProcess];
+    const before = await settled(witness);
+    const victimId = (await report(victim)).self.id;
+    const orphans = expireDuties(before).filter(({ holder }) => holder === victimId);
+    expect(orphans.length).toBeGreaterThan(0);
+    const { ended } = await shortLeases(
+      witness.endpoint,
+      orphans.map(({ name }) => name),
+    );
+    await victim.kill();
+    for (const tookMs of await ended) expect(tookMs).toBeGreaterThan(2000);
+    const after = await settled(witness);
+    for (const [name, holder] of holders(before)) {
+      if (holder === victimId) expect(holders(after).get(name)).not.toBe(victimId);
+      else expect(holders(after).get(name)).toBe(holder);
+    }
+    replicas.push(await start(3));
+    await untilAllLinked();
+  });
+
+  it('of one that is frozen are done by others, and nothing bad comes of it when it wakes', async () => {
+    const [witness] = alive() as [ServerProcess];
+    const before = await settled(witness);
+    const frozen = alive().at(-1) ?? witness;
+    const frozenId = (await report(frozen)).self.id;
+    const orphans = expireDuties(before).filter(({ holder }) => holder === frozenId);
+    expect(orphans.length).toBeGreaterThan(0);
+    const { ended } = await shortLeases(
+      witness.endpoint,
+      orphans.map(({ name }) => name),
+    );
+    process.kill(frozen.pid, 'SIGSTOP');
+    try {
+      for (const tookMs of await ended) expect(tookMs).toBeGreaterThan(2000);
+      const during = await report(witness);
+      for (const { name } of orphans) expect(holders(during).get(name)).not.toBe(frozenId);
+    } finally {
+      process.kill(frozen.pid, 'SIGCONT');
+    }
+    await untilAllLinked();
+    frozen.mustBeAlive();
+    const again = await shortLeases(frozen.endpoint, EXPIRE_DUTIES);
+    const tooks = await again.ended;
+    expect(tooks).toHaveLength(16);
+    for (const tookMs of tooks) expect(tookMs).toBeGreaterThan(2000);
+  });
+
+  it('are taken at once when a replica takes its leave', async () => {
+    const [leaver, witness] = alive().reverse() as [ServerProcess, ServerProcess];
+    const leaverId = (await report(leaver)).self.id;
+    expect(await leaver.stop()).toBe(0);
+    await settled(witness);
+    expect([...holders(await report(witness)).values()]).not.toContain(leaverId);
+  });
+
+  async function dutyNamed(name: string): Promise<DutyReport> {
+    const found = (await report(alive()[0] as ServerProcess)).duties.find((duty) => duty.name === name);
+    if (found === undefined) throw new Error(`no duty ${name}`);
+    return found;
+  }
+
+  async function metric(replica: ServerProcess, what: RegExp): Promise<number> {
+    const text = await (await fetch(`http://${replica.endpoint}/metrics`)).text();
+    const found = what.exec(text);
+    if (found === null) throw new Error(`no ${what} in the metrics`);
+    return Number(found[1]);
+  }
+});
+
+async function untilTrue(holds: () => Promise<boolean>, withinMs = 90_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms`);
+    await pause(50);
+  }
 }

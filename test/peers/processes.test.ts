@@ -85,19 +85,11 @@ describe('several kedges', { timeout: 150_000 }, () => {
     removeFolder(folder);
   });
 
-  it('that start together all find each other, see the same, and share the duties out', async () => {
+  it('that start together all find each other and see the same; each with a file of its own, they share nothing out', async () => {
     await untilLinked(fleet);
-    // On a busy machine one may have been given up and sit out for a while, which others need not have seen.
-    await untilTrue(async () => {
-      const reports = await Promise.all(fleet.map(report));
-      const owners = new Map(reports.map(({ self }) => [self.id, self.duties.join()]));
-      return reports.every(({ members }) => members.every(({ id, duties }) => owners.get(id) === duties.join()));
-    });
     const reports = await Promise.all(fleet.map(report));
     expect(new Set(reports.map(({ viewHash }) => viewHash)).size).toBe(1);
-    const held = reports.flatMap(({ self }) => self.duties).sort();
-    expect(held).toHaveLength(20);
-    expect(new Set(held).size).toBe(20);
+    for (const { duties } of reports) expect(duties).toEqual([]);
     for (const seen of reports) expect(seen.dns[0]?.failure).toContain('127.0.0.1:1');
   });
 
@@ -149,18 +141,12 @@ describe('several kedges', { timeout: 150_000 }, () => {
     expect(told.map(({ state }) => state)).toEqual(told.map(() => 'current'));
   });
 
-  it('notice a killed one at once, and move its duties and no others', async () => {
+  it('notice a killed one at once, and have it sit out for a while when it is back', async () => {
     const [victim, witness] = [fleet[3], fleet[0]] as [Process, Process];
     const before = await report(witness);
     await victim.server.kill();
     await untilLinked(others(victim));
-    const after = await report(witness);
-    const owners = (seen: PeersReport) =>
-      new Map([seen.self, ...seen.members].flatMap(({ id, duties }) => duties.map((duty) => [duty, id])));
     const victimId = before.members.find(({ name }) => name === 'kedge-3')?.id;
-    for (const [duty, owner] of owners(before)) if (owner !== victimId) expect(owners(after).get(duty)).toBe(owner);
-    expect(owners(after).size).toBe(20);
-    expect([...owners(after).values()]).not.toContain(victimId);
     victim.server = await start(victim.index, victim.dataDir, victim.port);
     await untilLinked(fleet);
     // It broke off and came back within half a minute.

@@ -4,6 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogFields, Logger } from '../../src/base/logger.ts';
 import { restoreSqlite } from '../../src/log/sqlite/restore.ts';
+import { Duties } from '../../src/mvcc/duties.ts';
+import type { Duty } from '../../src/mvcc/duty.ts';
+import { MemoryDutyFence } from '../../src/mvcc/duty-fence.ts';
+import { DutyStats } from '../../src/mvcc/duty-stats.ts';
 import type { LogSnapshot } from '../../src/mvcc/log.ts';
 import { Backups } from '../../src/server/backups.ts';
 import { ManualClock } from '../lease/manual-clock.ts';
@@ -63,7 +67,11 @@ describe('backups by schedule', () => {
   }
 
   function backups(keep = 3): Backups {
-    return new Backups({ folder, intervalMs: HOUR_MS, keep, retryMs: 60_000, store, clock, logger });
+    const stats = new DutyStats();
+    const duties = new Duties('self', { fence: new MemoryDutyFence(clock), clock, random: () => 0, logger, stats });
+    duties.start();
+    const addDuty = (duty: Duty) => duties.add(duty);
+    return new Backups({ folder, intervalMs: HOUR_MS, keep, retryMs: 60_000, store, addDuty, clock, logger });
   }
 
   async function until(holds: () => boolean): Promise<void> {
@@ -148,6 +156,9 @@ it('serve takes backups that can be restored, and tells of them', async () => {
     }
     expect(await metrics()).toMatch(/^kedge_backup_failures_total 0$/m);
     expect(await metrics()).toMatch(/^kedge_backup_last_size_bytes [1-9]/m);
+    // A store of its own is alone with its duties, and runs them the same way.
+    expect(await metrics()).toMatch(/^kedge_duty_epoch\{duty="backup"\} [3-9]/m);
+    expect(await metrics()).toMatch(/^kedge_duty_held\{duty="backup"\} 1$/m);
     await kedge.stop();
     const names = readdirSync(backupDir).sort();
     expect(names).toHaveLength(2);

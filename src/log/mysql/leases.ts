@@ -1,3 +1,4 @@
+import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
 import type { LeaseId } from '../../mvcc/types.ts';
 import { retryConflicts } from './conflicts.ts';
 import { bigintAt, type MysqlConnection, numberAt } from './connection.ts';
@@ -50,11 +51,22 @@ export async function leasesLeftMs(
 }
 
 /** SharedLog.expiredLeases. */
-export async function expiredLeases(connection: MysqlConnection, countMax: number): Promise<readonly LeaseId[]> {
+export async function expiredLeases(
+  connection: MysqlConnection,
+  countMax: number,
+  parts = LEASE_PARTS,
+): Promise<readonly LeaseId[]> {
   const rows = await connection.rows(
-    `SELECT id FROM lease WHERE deadline_us <= ${NOW_US} ORDER BY deadline_us, id LIMIT ${Math.max(0, Math.floor(countMax))}`,
+    `SELECT id FROM lease WHERE deadline_us <= ${NOW_US} AND id & 15 IN ${idList(parts)} ORDER BY deadline_us, id LIMIT ${Math.max(0, Math.floor(countMax))}`,
   );
   return rows.map((row) => bigintAt(row, 0));
+}
+
+/** SharedLog.refreshLeases. */
+export async function refreshLeases(connection: MysqlConnection, parts: readonly number[]): Promise<void> {
+  await retryConflicts(() =>
+    connection.rows(`UPDATE lease SET deadline_us = ${NOW_US} + ttl * 1000000 WHERE id & 15 IN ${idList(parts)}`),
+  );
 }
 
 function* slices(ids: readonly LeaseId[]): Generator<readonly LeaseId[]> {

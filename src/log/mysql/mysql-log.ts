@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Timer } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
+import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import {
   type AppendBatch,
   type AppendResult,
@@ -24,10 +25,10 @@ import { compact, defragment, forgetOldCommits, size, sweep } from './compaction
 import { retryConflicts } from './conflicts.ts';
 import type { MysqlConnection } from './connection.ts';
 import { Connector } from './connector.ts';
-import { claimDuty, releaseDuty } from './duties.ts';
+import { claimDuties, readDuties } from './duties.ts';
 import { ConnectionLost, NoAnswer, translate } from './errors.ts';
 import { alarmStatement, beginSnapshot, HEAD_STATEMENT, headOf } from './head.ts';
-import { expiredLeases, leasesLeftMs, renewLeases } from './leases.ts';
+import { expiredLeases, leasesLeftMs, refreshLeases, renewLeases } from './leases.ts';
 import { FLUSH_ROWS, news } from './news.ts';
 import { type MysqlOptions, notOpen } from './options.ts';
 import { changesAfter, load, rowsAt } from './rows.ts';
@@ -85,12 +86,8 @@ export class MysqlLog implements SharedLog {
     const connect = (): Promise<MysqlConnection> => this.#connector.connect();
     const limits = { waitMs: options.waitMs, waitersMax: WAITERS_MAX };
     this.#appending = new ConnectionPool(connect, { ...limits, connectionsMax: 1 }, context, new DatabaseStats());
-    this.#others = new ConnectionPool(
-      connect,
-      { ...limits, connectionsMax: options.connectionsMax - 1 },
-      context,
-      this.stats,
-    );
+    const connectionsMax = options.connectionsMax - 1;
+    this.#others = new ConnectionPool(connect, { ...limits, connectionsMax }, context, this.stats);
     this.#breaker = new Breaker(context, this.stats, () =>
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
@@ -252,16 +249,20 @@ export class MysqlLog implements SharedLog {
     return this.#call((connection) => leasesLeftMs(connection, ids));
   }
 
-  expiredLeases(countMax: number): Promise<readonly LeaseId[]> {
-    return this.#call((connection) => expiredLeases(connection, countMax));
+  expiredLeases(countMax: number, parts?: readonly number[]): Promise<readonly LeaseId[]> {
+    return this.#call((connection) => expiredLeases(connection, countMax, parts));
   }
 
-  claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined> {
-    return this.#call((connection) => claimDuty(connection, name, holder, holdMs));
+  refreshLeases(parts: readonly number[]): Promise<void> {
+    return this.#call((connection) => refreshLeases(connection, parts));
   }
 
-  releaseDuty(name: string, holder: string): Promise<void> {
-    return this.#call((connection) => releaseDuty(connection, name, holder));
+  claimDuties(wanted: readonly WantedDuty[], holder: string): Promise<readonly DutyClaim[]> {
+    return this.#call((connection) => claimDuties(connection, wanted, holder));
+  }
+
+  readDuties(): Promise<readonly DutyRecord[]> {
+    return this.#call((connection) => readDuties(connection));
   }
 
   async health(): Promise<DatabaseHealth> {

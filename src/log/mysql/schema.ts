@@ -16,13 +16,13 @@ import { NOW_US, textLiteral } from './literals.ts';
  *   commit   the newest commits by place: whether a cursor is of this history, and where news may be cut
  *   lease    deadlines by the database's clock
  *   record   small named things
- *   duty     who has which duty until when
+ *   claim    who claimed each duty last, and when (duties.ts)
  *   flush    written to when what others committed must be on disk (news.ts)
  *   kedge    the schema's version, and who is bringing it up to date
  */
 
 /** The schema that this program writes. Older ones are brought up to it, newer ones are refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * migrations[n] brings schema n to n + 1. The servers cannot undo a CREATE or ALTER, so a step may be left half done
@@ -114,6 +114,17 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // Whoever is first makes the ids; all others find them.
     firstHead(),
     'INSERT IGNORE INTO `commit` (revision, notes, number, id, bytes, at_us) SELECT revision, notes, commits, commit_id, 0, 0 FROM head WHERE commits = 0',
+  ],
+  // `duty` stays for replicas of the version before, which may still run; a later version drops it.
+  [
+    table(
+      'claim',
+      `name VARBINARY(255) NOT NULL,
+       holder VARBINARY(255) NOT NULL,
+       epoch BIGINT NOT NULL,
+       at_us BIGINT NOT NULL,
+       PRIMARY KEY (name)`,
+    ),
   ],
 ];
 

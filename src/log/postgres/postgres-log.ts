@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../base/invariant.ts';
+import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
+import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
 import type {
   AppendBatch,
   AppendResult,
@@ -23,6 +25,7 @@ import { AppendLane } from './append-lane.ts';
 import { bigintArray, int4Array, int8Array } from './array-format.ts';
 import type { PgConnection } from './connection.ts';
 import { Connections, isPassing } from './connections.ts';
+import { claimDuties, readDuties } from './duties.ts';
 import { isServerError, nothingWasWritten, READ_ONLY, translate } from './errors.ts';
 import { checkFacts, readFacts, type ServerFacts } from './health.ts';
 import { Listener } from './listener.ts';
@@ -263,18 +266,21 @@ export class PostgresLog implements SharedLog {
     return new Map(rows.map(([id, leftMs]) => [BigInt(id ?? 0), Number(leftMs)]));
   }
 
-  async expiredLeases(countMax: number): Promise<readonly LeaseId[]> {
-    const rows = await this.#read((c) => c.query(this.#statements.expired, [countMax]));
+  async expiredLeases(countMax: number, parts = LEASE_PARTS): Promise<readonly LeaseId[]> {
+    const rows = await this.#read((c) => c.query(this.#statements.expired, [countMax, int8Array(parts)]));
     return rows.map(([id]) => BigInt(id ?? 0));
   }
 
-  async claimDuty(name: string, holder: string, holdMs: number): Promise<number | undefined> {
-    const [row] = await this.#read((c) => c.query(this.#statements.claim, [name, holder, holdMs]));
-    return row === undefined ? undefined : Number(row[0]);
+  async refreshLeases(parts: readonly number[]): Promise<void> {
+    await this.#read((c) => c.query(this.#statements.refresh, [int8Array(parts)]));
   }
 
-  async releaseDuty(name: string, holder: string): Promise<void> {
-    await this.#read((c) => c.query(this.#statements.release, [name, holder]));
+  claimDuties(wanted: readonly WantedDuty[], holder: string): Promise<readonly DutyClaim[]> {
+    return this.#read((connection) => claimDuties(connection, this.#options.schema, wanted, holder));
+  }
+
+  readDuties(): Promise<readonly DutyRecord[]> {
+    return this.#read((connection) => readDuties(connection, this.#options.schema));
   }
 
   async health(): Promise<DatabaseHealth> {

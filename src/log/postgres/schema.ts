@@ -10,7 +10,7 @@ import type { PgConnection } from './connection.ts';
  * note     what changed besides revisions, in order; `after` is the revision it stands after.
  * lease    deadlines by this server's clock.
  * record   small named things.
- * duty     who does what must be done once.
+ * claim    who claimed each duty last, and when (duties.ts).
  * store    one row: ids, horizon, alarms, the schema's version, and what was swept: `swept`, to which horizon all of it;
  *          `removed`, no row above this revision; `removed_bytes`, so many bytes of commits' totals.
  *
@@ -19,7 +19,7 @@ import type { PgConnection } from './connection.ts';
  */
 
 /** The schema that this program writes. Older ones are brought up to it, newer ones are refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** migrations[n] brings schema n to n + 1, and is done in one transaction. Never edited once released. */
 const MIGRATIONS: readonly ((schema: string) => string)[] = [
@@ -84,6 +84,14 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     ) WITH (fillfactor = 50);
     INSERT INTO ${schema}.store VALUES (true, 1, ${randomId()}, ${randomId()}, 0, 0, 0, 0, '{}');
     INSERT INTO ${schema}.commit VALUES (1, ${randomCommit()}, ${FIRST_REVISION}, 0, 0, 0, clock_timestamp());`,
+  // `duty` stays for replicas of the version before, which may still run; a later version drops it.
+  (schema) => `
+    CREATE TABLE ${schema}.claim (
+      name text PRIMARY KEY,
+      holder text NOT NULL,
+      epoch bigint NOT NULL,
+      at timestamptz NOT NULL
+    ) WITH (fillfactor = 50);`,
 ];
 
 /**

@@ -232,19 +232,16 @@ export function statementsFor(schema: string, channel: string | undefined) {
     ),
     expired: at(
       'expired',
-      `SELECT id FROM ${s}.lease WHERE deadline <= statement_timestamp() ORDER BY deadline LIMIT $1::int`,
+      `SELECT id FROM ${s}.lease WHERE deadline <= statement_timestamp() AND id & 15 = ANY($2::bigint[])
+        ORDER BY deadline LIMIT $1::int`,
     ),
-
-    claim: at(
-      'claim',
-      `INSERT INTO ${s}.duty AS d (name, holder, epoch, until)
-       VALUES ($1::text, $2::text, 1, clock_timestamp() + make_interval(secs => $3::float8 / 1000))
-       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until,
-         epoch = d.epoch + (d.holder <> excluded.holder OR d.until <= clock_timestamp())::int
-        WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
-       RETURNING epoch`,
+    refresh: at(
+      'refresh',
+      `WITH locked AS MATERIALIZED (
+         SELECT id FROM ${s}.lease WHERE id & 15 = ANY($1::bigint[]) ORDER BY id FOR UPDATE)
+       UPDATE ${s}.lease l SET deadline = clock_timestamp() + make_interval(secs => l.ttl), remaining_ttl = l.ttl
+         FROM locked WHERE l.id = locked.id`,
     ),
-    release: at('release', `UPDATE ${s}.duty SET until = '-infinity' WHERE name = $1::text AND holder = $2::text`),
 
     size: at(
       'size',
