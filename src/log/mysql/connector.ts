@@ -97,7 +97,7 @@ export class Connector {
 
   /** To one of the others, to look at it; as it is, nothing is set. */
   connectToOther(host: Host): Promise<MysqlConnection> {
-    return connect(this.#options, host, this.#options.database, this.#clock);
+    return connect(this.#options, this.#options.database, this.#way(host));
   }
 
   async #connectTo(host: Host | undefined): Promise<MysqlConnection> {
