@@ -18,8 +18,10 @@ export class Connector {
   readonly #options: MysqlOptions;
   readonly #clock: Clock;
   readonly #hosts: HostList;
-  readonly silence: Silence;
+  readonly #silence: Silence;
   #facts: ServerFacts | undefined;
+  /** Hears that the host that is talked to is gone without a word. */
+  onGone: () => void = () => {};
   /** Until then what is refused is refused for good; later it is a server that will come to its senses. */
   #isProven = false;
 
@@ -27,7 +29,10 @@ export class Connector {
     this.#options = options;
     this.#clock = clock;
     this.#hosts = new HostList(options.hosts);
-    this.silence = new Silence(clock, (host) => this.#look(host));
+    this.#silence = new Silence(clock, (host) => this.#look(host));
+    this.#silence.onGone = (host) => {
+      if (host === this.#hosts.preferred) this.onGone();
+    };
   }
 
   /** The server that was connected to last. */
@@ -102,9 +107,9 @@ export class Connector {
 
   async #connectTo(host: Host | undefined): Promise<MysqlConnection> {
     const { database } = this.#options;
-    const losses = this.silence.losses(host);
+    const losses = this.#silence.losses(host);
     const isWanted = (): boolean =>
-      losses === this.silence.losses(host) && (host === undefined || this.#hosts.preferred === host);
+      losses === this.#silence.losses(host) && (host === undefined || this.#hosts.preferred === host);
     const connection = await connect(this.#options, database, { ...this.#way(host), isWanted });
     try {
       const settings = await setUp(connection);
@@ -119,7 +124,7 @@ export class Connector {
   }
 
   #way(host: Host | undefined): ConnectionWay {
-    return { host, clock: this.#clock, silence: this.silence };
+    return { host, clock: this.#clock, silence: this.#silence };
   }
 
   /** A server shuts out whose connections come to nothing too often: so this one logs in, and is told only what came first. */

@@ -91,7 +91,7 @@ export class MysqlLog implements SharedLog {
     this.#breaker = new Breaker(context, this.stats, () =>
       this.#others.use((connection) => connection.rows('SELECT 1')).catch((error) => this.#rethrow(error)),
     );
-    this.#connector.silence.onGone = () => this.#breaker.noteGone();
+    this.#connector.onGone = () => this.#breaker.noteGone();
     this.#forgetting = new Forgetting(() => this.#call(forgetOldCommits), context);
   }
 

@@ -45,13 +45,18 @@ export class Connections {
   readonly #timelines = new Map<string, number>();
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
-  readonly silence: Silence;
+  readonly #silence: Silence;
   #isOpened = false;
+  /** Hears that the host that is talked to is gone without a word. */
+  onGone: () => void = () => {};
 
   constructor(options: PostgresOptions, context: EngineContext, stats: DatabaseStats) {
     this.#options = options;
     this.#context = context;
-    this.silence = new Silence(context.clock, look);
+    this.#silence = new Silence(context.clock, look);
+    this.#silence.onGone = (host) => {
+      if (host === this.#current) this.onGone();
+    };
     const limits = {
       connectionsMax: options.poolMax - OTHERS,
       waitMs: options.poolWaitMs,
@@ -134,22 +139,22 @@ export class Connections {
   }
 
   async #connectOrCreate(host: Host, options: PostgresOptions): Promise<PgConnection> {
-    const losses = this.silence.losses(host);
+    const losses = this.#silence.losses(host);
     const isWanted = (each: Host) =>
-      losses === this.silence.losses(host) && (this.#current === undefined || each === this.#current);
+      losses === this.#silence.losses(host) && (this.#current === undefined || each === this.#current);
     try {
-      return await PgConnection.connect(options, host, this.#context, this.silence, isWanted);
+      return await PgConnection.connect(options, host, this.#context, this.#silence, isWanted);
     } catch (error) {
       const isMissing = isServerError(error) && error.code === NO_SUCH_DATABASE;
       if (!isMissing || this.#isOpened || options.pgbouncer) throw error;
     }
     await this.#createDatabase(host, options);
-    return PgConnection.connect(options, host, this.#context, this.silence, isWanted);
+    return PgConnection.connect(options, host, this.#context, this.#silence, isWanted);
   }
 
   async #createDatabase(host: Host, options: PostgresOptions): Promise<void> {
     const elsewhere = { ...options, database: 'postgres', statementTimeoutMs: CREATE_TIMEOUT_MS };
-    const connection = await PgConnection.connect(elsewhere, host, this.#context, this.silence);
+    const connection = await PgConnection.connect(elsewhere, host, this.#context, this.#silence);
     try {
       await connection.run(`CREATE DATABASE "${options.database.replaceAll('"', '""')}"`);
       this.#context.logger.info('made the database', { database: options.database });

@@ -80,7 +80,7 @@ export class PostgresLog implements SharedLog {
     this.#connections = new Connections(options, context, this.stats);
     this.#lane = new AppendLane(() => this.#connections.connect(), options.poolWaitMs, context);
     this.#breaker = new Breaker(context, this.stats, () => this.#use((c) => c.query(this.#statements.head)));
-    this.#connections.silence.onGone = () => this.#breaker.noteGone();
+    this.#connections.onGone = () => this.#breaker.noteGone();
     this.#space = new Space(this.#connections, options, this.#statements, context.clock);
     this.#forgetting = new Forgetting(async () => {
       const [row] = await this.#read((connection) => connection.query(this.#statements.forget, [FORGET_COMMITS]));

@@ -30,7 +30,7 @@ export class Silence {
   readonly #seenMs = new Map<Host, number>();
   readonly #losses = new Map<Host, number>();
   /** Hears of each host that turns out to be gone. */
-  onGone: () => void = () => {};
+  onGone: (host: Host) => void = () => {};
 
   constructor(clock: Clock, look: Look) {
     this.#clock = clock;
@@ -88,7 +88,7 @@ export class Silence {
       if (isThere) this.#seenMs.set(host, this.#clock.monotonicMs());
       else {
         this.#losses.set(host, this.losses(host) + 1);
-        this.onGone();
+        this.onGone(host);
       }
       return isThere;
     });
