@@ -21,7 +21,8 @@ export class DutyRunner {
   readonly #context: DutyContext;
   readonly #parts: readonly Part[];
   readonly #stop = new AbortController();
-  readonly #startedMs: number;
+  #startedMs = 0;
+  #isStarted = false;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   /** Something changed while it ran. */
@@ -34,10 +35,12 @@ export class DutyRunner {
     this.duty = duty;
     this.#context = context;
     this.#parts = duty.parts.map((name) => new Part(name));
-    this.#startedMs = context.clock.monotonicMs();
   }
 
+  /** To be called when it is known what the fence knows: else it would take from others what they have. */
   start(): void {
+    this.#isStarted = true;
+    this.#startedMs = this.#context.clock.monotonicMs();
     this.duty.onWanted?.(() => this.look());
     this.look();
   }
@@ -51,7 +54,7 @@ export class DutyRunner {
 
   /** What is to be done, or by whom, may have changed. */
   look(): void {
-    if (this.#stop.signal.aborted) return;
+    if (!this.#isStarted || this.#stop.signal.aborted) return;
     if (this.#running !== undefined) {
       this.#again = true;
       return;

@@ -193,17 +193,21 @@ describe('duties by a rule', () => {
 
   it('stay where they are when somebody comes who sees nobody yet', async () => {
     const replicas = new Replicas(8);
-    const parts = ['p', 'q'];
-    const a = replicas.add('a', { parts }, { ownerOf: () => 'a' });
-    await replicas.pass(10_000);
-    let sees = false;
-    const b = replicas.add('b', { parts }, { ownerOf: (part) => (!sees || part === 'q' ? 'b' : 'a') });
-    await replicas.pass(1_500);
-    sees = true;
-    b.duties.changed();
-    expect(replicas.runsOf('b')).toBe(0);
-    await a.duties.stop();
-    await b.duties.stop();
+    const { duties } = replicas.add('a', {}, { ownerOf: () => 'a' });
+    for (let i = 0; i < 10; i += 1) {
+      await replicas.pass(2_000 + 53 * i);
+      let owner = `new-${i}`;
+      const newcomer = replicas.add(owner, {}, { ownerOf: () => owner });
+      newcomer.duties.changed();
+      await replicas.pass(1_500);
+      owner = 'a';
+      newcomer.duties.changed();
+      await replicas.pass(1_500);
+      await newcomer.duties.stop();
+    }
+    expect(replicas.runs.length).toBeGreaterThan(50);
+    expect(replicas.runsOf('a')).toBe(replicas.runs.length);
+    await duties.stop();
   });
 
   it('are run about once an interval whatever each sees, while one that is named goes on', async () => {

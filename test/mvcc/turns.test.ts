@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../test/lease/manual-clock.ts';
-import { Turns } from './turns.ts';
-import type { CommitId } from './types.ts';
+import { Turns } from '../../src/mvcc/turns.ts';
+import type { CommitId } from '../../src/mvcc/types.ts';
+import { ManualClock } from '../lease/manual-clock.ts';
 
 describe('turns', () => {
   /** Replicas with the tags 1, 2, 3, …, each of which hears of every commit at once. */
