@@ -9,6 +9,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Most wait for servers more than they compute: one more than the two cores that all fits on.
+    maxWorkers: 3,
   },
 });
