@@ -16,7 +16,7 @@ import type { CommitId } from './types.ts';
  *
  * Whoever is too late time and again has nobody's attention yet: it announces itself by a commit of nothing.
  *
- * It is courtesy, not order: an append out of turn is as right as any, and finds the log moved or not.
+ * Order does not rest on any of this: an append out of turn is as right as any, and finds the log moved or not.
  */
 export class Turns {
   readonly #log: Pick<SharedLog, 'announce'>;
@@ -31,8 +31,6 @@ export class Turns {
   /** Of a commit of ours, on average. */
   #commitMs = 0;
   #wake: ((isKnown: boolean) => void) | undefined;
-  /** In a row, since our last commit. */
-  #moves = 0;
   #timer: Timer | undefined;
 
   /** `random`: 0 inclusive to 1 exclusive. */
@@ -65,10 +63,10 @@ export class Turns {
     return Math.max(0, this.#lastMs + turns * turnMs - this.#clock.monotonicMs());
   }
 
-  /** Calls back when it may be our turn; `isKnown`: it was seen whose it was last. Nobody else may wait for it. */
+  /** Calls back when it may be our turn; `isKnown`: it was seen whose it was last. One waits at a time. */
   await(wake: (isKnown: boolean) => void): void {
+    if (this.#wake !== undefined) return;
     this.#wake = wake;
-    this.#timer?.cancel();
     this.#timer = this.#clock.after(this.restMs, () => this.#call(false));
   }
 
@@ -83,14 +81,12 @@ export class Turns {
   /** A commit of ours. */
   committed(tookMs: number): void {
     this.#commitMs += (tookMs - this.#commitMs) * AVERAGING;
-    this.#moves = 0;
     this.#note(this.#tag);
   }
 
-  /** Others were first. */
-  async moved(): Promise<void> {
-    this.#moves += 1;
-    if (this.#moves % MOVES_IN_SILENCE !== 0) return;
+  /** Others were first, so many times in a row. */
+  async moved(times: number): Promise<void> {
+    if (times % MOVES_IN_SILENCE !== 0) return;
     // Whatever is wrong, the next append will be told.
     const isHeard = await this.#log.announce(this.newCommitId()).then(
       () => true,

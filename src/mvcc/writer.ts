@@ -281,7 +281,7 @@ export class Writer {
     }
     this.#catchingUp = true;
     try {
-      await this.#parts.turns?.moved();
+      await this.#parts.turns?.moved(this.#moves);
       await this.#parts.passed(batch.draft.expected);
     } finally {
       this.#catchingUp = false;

@@ -61,7 +61,7 @@ describe('turns', () => {
 
   it('are asked for by a commit of nothing when one was too late three times in a row', async () => {
     const { announced, all } = replicas(1);
-    for (let i = 0; i < 7; i += 1) await all[0]?.moved();
+    for (let times = 1; times <= 7; times += 1) await all[0]?.moved(times);
     expect(announced).toHaveLength(2);
     expect(new Set(announced.map((id) => Math.floor(id / 2 ** 33)))).toEqual(new Set([1]));
   });
