@@ -224,7 +224,8 @@ export class Connection {
         this.#ping(flags, bytes, from, to);
         break;
       case frameType.rstStream:
-        this.#end(stream, -1, `RST_STREAM ${bytes.readUInt32BE(from)}`);
+        // etcd resets a stream that it has answered already when it answered before it saw the end of the request.
+        if (this.#isOpen(stream)) this.#end(stream, -1, `RST_STREAM ${bytes.readUInt32BE(from)}`);
         break;
       case frameType.goAway:
         throw new Error(`GOAWAY ${bytes.readUInt32BE(from + 4)} ${bytes.toString('latin1', from + 8, to)}`);
@@ -294,6 +295,10 @@ export class Connection {
     call.stream = 0;
     if (call.partialBytes > 0) throw new Error('a stream ended within a message');
     this.#handler.ended(call, grpcStatus, grpcMessage);
+  }
+
+  #isOpen(stream: number): boolean {
+    return this.#calls[(stream >>> 1) % streamSlots]?.stream === stream;
   }
 
   #callOf(stream: number): Call {
