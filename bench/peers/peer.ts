@@ -28,6 +28,7 @@ export class Peer {
   readonly port: number;
   readonly #child: ChildProcess;
   #output = '';
+  #isEnding = false;
   pids: readonly number[] = [];
 
   private constructor(program: PeerProgram, dataFolder: string, port: number, spare: number) {
@@ -40,6 +41,7 @@ export class Peer {
     this.#child.on('error', (error) => this.#keep(`${error.message}\n`));
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on('data', (text) => this.#keep(String(text)));
+    this.#child.once('exit', (code, signal) => this.#noteEnd(signal ?? code));
     running.add(this);
   }
 
@@ -70,6 +72,7 @@ export class Peer {
 
   /** Asks it to end, as a service manager does, and waits until it has. The data stay. */
   async stop(): Promise<void> {
+    this.#isEnding = true;
     const ended = new Promise<void>((resolve) => {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null) resolve();
       else this.#child.once('exit', () => resolve());
@@ -89,8 +92,15 @@ export class Peer {
 
   /** Ends it at once. */
   kill(): void {
+    this.#isEnding = true;
     this.#signal('SIGKILL');
     running.delete(this);
+  }
+
+  /** Without this a server that dies under load looks like one that closes connections. */
+  #noteEnd(how: string | number | null): void {
+    if (this.#isEnding && (how === 0 || how === 'SIGTERM' || how === 'SIGKILL')) return;
+    process.stderr.write(`${this.program.name} has ended by itself (${how}); it said last:\n${this.#output}\n`);
   }
 
   #group(): number {

@@ -44,6 +44,17 @@ describe('the slot for small appends', () => {
     expect(seen).toEqual(['7 a=a longer value', '7 a=two', '7 a=three', '7 a=four']);
   });
 
+  it('goes on waiting when a late notify of the append before wakes it', async () => {
+    const slot = new AppendSlot();
+    const waiting = slot.append(batch('x'), { ring: () => {} });
+    for (let i = 0; i < 3; i += 1) {
+      Atomics.notify(slot.shared.words, 0);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    serveSlot(slot.shared, () => undefined, 'kedge.db');
+    expect(await waiting).toEqual(COMMITTED);
+  });
+
   it('rejects as ambiguous what was under way when the thread ended', async () => {
     const slot = new AppendSlot();
     const waiting = slot.append(batch('x'), { ring: () => {} });

@@ -72,9 +72,14 @@ export class AppendSlot {
           reject(error);
         }
       };
-      const wait = Atomics.waitAsync(words, TURN, Turn.asked);
-      if (wait.async) void wait.value.then(answered);
-      else answered();
+      const wait = (): void => {
+        // Looked at again after each waking: the thread's notify for the append before may come when that one's answer
+        // has been taken already, and wakes this one.
+        const waiting = Atomics.waitAsync(words, TURN, Turn.asked);
+        if (waiting.async) void waiting.value.then(wait);
+        else answered();
+      };
+      wait();
     });
   }
 
