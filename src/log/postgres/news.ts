@@ -1,8 +1,8 @@
 import type { News } from '../../mvcc/log.ts';
-import type { AlarmKind, Change, Cursor, LeaseChange, Note, RecordChange } from '../../mvcc/types.ts';
+import type { AlarmKind, Cursor, LeaseChange, Note, RecordChange } from '../../mvcc/types.ts';
 import { NOTE_KINDS } from './append.ts';
 import type { PgConnection, TextRow } from './connection.ts';
-import { bytesOf, changeOf, keyOf } from './rows.ts';
+import { bytesOf, changesOf, unescaped } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 /** Asks for all in one statement, so that all is of one moment. */
@@ -20,7 +20,7 @@ export async function readNews(
   ]);
   let state: TextRow = [];
   let until: TextRow | undefined;
-  const changes: Change[] = [];
+  const changes: TextRow[] = [];
   const notes: Note[] = [];
   for (const row of rows) {
     switch (row[0]) {
@@ -31,27 +31,26 @@ export async function readNews(
         until = row;
         break;
       case '2':
-        changes.push(changeOf(row, 1));
+        changes.push(row);
         break;
       default:
         notes.push(noteOf(row));
     }
   }
-  const [, revision, noteCount, commit, horizon, swept, alarms, isKnown, removed] = state;
-  if (textOf(isKnown) !== '1') return { kind: 'foreign' };
+  const [revision, noteCount, commit, horizon, swept, removed, isKnown] = numbersOf(state);
+  if (isKnown !== '1') return { kind: 'foreign' };
   if (Number(removed) > since.revision) return { kind: 'behind' };
-  const head: Cursor = { revision: Number(revision), notes: Number(noteCount), commit: Number(commit) };
-  const cursor =
-    until === undefined ? head : { revision: Number(until[1]), notes: Number(until[2]), commit: Number(until[3]) };
+  const head = cursorOf([revision, noteCount, commit]);
+  const cursor = until === undefined ? head : cursorOf(numbersOf(until));
   return {
     kind: 'news',
     cursor,
-    changes,
+    changes: changesOf(changes, 1),
     notes,
     more: cursor.commit !== head.commit,
     horizon: Number(horizon),
     swept: Number(swept),
-    alarms: alarmsOf(textOf(alarms)),
+    alarms: alarmsOf(state[2] ?? ''),
   };
 }
 
@@ -60,27 +59,34 @@ export function alarmsOf(text: string): AlarmKind[] {
   return text === '' ? [] : (text.split(',').sort() as AlarmKind[]);
 }
 
-function textOf(hex: string | null | undefined): string {
-  return Buffer.from(keyOf(hex), 'latin1').toString('utf8');
+function numbersOf([, numbers]: TextRow): string[] {
+  return (numbers ?? '').split(' ');
+}
+
+function cursorOf([revision, notes, commit]: readonly (string | undefined)[]): Cursor {
+  return { revision: Number(revision), notes: Number(notes), commit: Number(commit) };
 }
 
 function noteOf(row: TextRow): Note {
-  return { after: Number(row[2]), change: noteChangeOf(row) };
+  const [, after] = numbersOf(row);
+  return { after: Number(after), change: noteChangeOf(row) };
 }
 
-/** Columns kind, number, after, kind of note, id, ttl, name, value. */
+/** Numbers: number, after, kind of note, id, ttl. */
 function noteChangeOf(row: TextRow): LeaseChange | RecordChange {
-  const id = BigInt(row[4] ?? 0);
-  const kind = NOTE_KINDS[Number(row[3])] ?? 'record';
+  const [, , kindNumber, digits, ttl] = numbersOf(row);
+  const [, , name, value] = row;
+  const id = BigInt(digits ?? 0);
+  const kind = NOTE_KINDS[Number(kindNumber)] ?? 'record';
   switch (kind) {
     case 'grant':
-      return { kind, id, ttl: Number(row[5]) };
+      return { kind, id, ttl: Number(ttl) };
     case 'checkpoint':
-      return { kind, id, remainingTtl: Number(row[5]) };
+      return { kind, id, remainingTtl: Number(ttl) };
     case 'revoke':
     case 'expire':
       return { kind, id };
     case 'record':
-      return { kind, name: keyOf(row[6]), value: row[7] == null ? undefined : bytesOf(row[7]) };
+      return { kind, name: unescaped(name ?? ''), value: value == null ? undefined : bytesOf(value) };
   }
 }

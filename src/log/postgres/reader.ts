@@ -3,7 +3,7 @@ import { CHANGES_PER_TXN_MAX, type Change, type ChangeHead, type Position, type 
 import { int4Array, int8Array } from './array-format.ts';
 import type { PgConnection } from './connection.ts';
 import { alarmsOf } from './news.ts';
-import { bytesOf, changeOf, headOf, keyOf } from './rows.ts';
+import { bytesOf, changesOf, headOf, unescaped } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 /** Rows of one answer. */
@@ -47,7 +47,7 @@ export async function readState(connection: PgConnection, statements: Statements
       ttl: Number(ttl),
       remainingTtl: Number(remainingTtl),
     })),
-    records: records.map(([name, value]) => ({ name: keyOf(name), value: bytesOf(value) })),
+    records: records.map(([name, value]) => ({ name: unescaped(name ?? ''), value: bytesOf(value) })),
     alarms: alarmsOf(alarms ?? ''),
     clusterId: BigInt.asUintN(64, BigInt(clusterId ?? 0)),
     memberId: BigInt.asUintN(64, BigInt(memberId ?? 0)),
@@ -98,8 +98,7 @@ export async function readChanges(
     const pageBytes = Math.min(Math.max(bytesMax - bytes, PAGE_BYTES_MIN), PAGE_BYTES_MAX);
     const page = await connection.query(statements.changes, [last.revision, last.sub, PAGE_ROWS, pageBytes]);
     const before = bytes;
-    for (const row of page) {
-      const change = changeOf(row);
+    for (const change of changesOf(page)) {
       if (out.length > 0 && bytes >= bytesMax && change.revision !== last.revision) return out;
       out.push(change);
       bytes += change.key.length + change.value.length;
@@ -122,7 +121,7 @@ export async function readRows(
       int8Array(asked.map(({ revision }) => revision)),
       int4Array(asked.map(({ sub }) => sub)),
     ]);
-    for (const row of found) out[from + Number(row[7]) - 1] = changeOf(row);
+    for (const [i, change] of changesOf(found).entries()) out[from + Number(found[i]?.[3]) - 1] = change;
   }
   return out;
 }

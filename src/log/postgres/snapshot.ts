@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { StoreFile } from '../sqlite/store-file.ts';
 import type { PgConnection } from './connection.ts';
 import { inSnapshot, readState } from './reader.ts';
-import { changeOf } from './rows.ts';
+import { changesOf } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 /** What is fetched and written at a time: the event loop is blocked while it is written. */
@@ -16,7 +16,7 @@ export function fillSnapshot(connection: PgConnection, file: StoreFile, statemen
     let last = { revision: 0, sub: 0 };
     for (;;) {
       const page = await connection.query(statements.changes, [last.revision, last.sub, PAGE_ROWS, PAGE_BYTES]);
-      const changes = page.map((row) => changeOf(row));
+      const changes = changesOf(page);
       const end = changes.at(-1);
       if (end === undefined) break;
       file.addRows(changes);

@@ -7,6 +7,11 @@ export type Statements = ReturnType<typeof statementsFor>;
 /** What a row of the log takes beside its key and value: header, numbers, its entry in the index. About. */
 export const ROW_BYTES = 100;
 
+/** As rows.ts reads them: one text, for each column costs the reader a string. */
+const NUMBERS = (...columns: string[]) => columns.join(` || ' ' || `);
+const CHANGE_NUMBERS = ['revision', 'sub', 'create_revision', 'version', 'lease'];
+const CHANGE = `${NUMBERS(...CHANGE_NUMBERS)}, encode(key, 'escape'), value`;
+
 /** The newest commit. */
 const HEAD = (s: string) => `SELECT number, id, revision, notes FROM ${s}.commit ORDER BY number DESC LIMIT 1`;
 
@@ -106,8 +111,8 @@ export function statementsFor(schema: string, channel: string | undefined) {
     ),
 
     /**
-     * News of one moment, in one statement: a row of kind 0 with the state, kind 1 with the commit up to which they go
-     * (none: nothing new), kind 2 for each change, kind 3 for each note.
+     * News of one moment, in one statement. Columns: kind, numbers, name, value; a row of kind 0 with the state, kind 1
+     * with the commit up to which they go (none: nothing new), kind 2 for each change, kind 3 for each note.
      */
     news: at(
       'news',
@@ -118,22 +123,20 @@ export function statementsFor(schema: string, channel: string | undefined) {
          SELECT c.id, c.revision, c.notes FROM k, LATERAL (
            SELECT * FROM ${s}.commit WHERE number > k.number ORDER BY number LIMIT 4096) c
           WHERE c.total - c.bytes - k.total < $4::bigint ORDER BY c.number DESC LIMIT 1)
-       SELECT 0 AS kind, h.revision AS a, h.notes AS b, h.id AS c, t.horizon AS d, t.swept AS e,
-              convert_to(array_to_string(t.alarms, ','), 'UTF8') AS name,
-              convert_to((SELECT count(*) FROM k)::text, 'UTF8') AS value, t.removed AS f
-         FROM h, ${s}.store t
-       UNION ALL SELECT 1, u.revision, u.notes, u.id, 0, 0, NULL, NULL, 0 FROM u
-       UNION ALL SELECT 2, l.revision, l.sub, l.create_revision, l.version, l.lease, l.key, l.value, 0
-         FROM u, LATERAL (
-           SELECT * FROM ${s}.log WHERE revision > $1::bigint AND revision <= u.revision ORDER BY revision, sub) l
-       UNION ALL SELECT 3, n.number, n.after, n.kind, n.id, n.ttl, n.name, n.value, 0
-         FROM u, LATERAL (SELECT * FROM ${s}.note WHERE number > $2::bigint AND number <= u.notes ORDER BY number) n`,
+       SELECT 0, ${NUMBERS('h.revision', 'h.notes', 'h.id', 't.horizon', 't.swept', 't.removed', '(SELECT count(*) FROM k)')},
+              array_to_string(t.alarms, ','), NULL::bytea FROM h, ${s}.store t
+       UNION ALL SELECT 1, ${NUMBERS('u.revision', 'u.notes', 'u.id')}, NULL, NULL FROM u
+       UNION ALL SELECT 2, l.* FROM u, LATERAL (
+           SELECT ${CHANGE} FROM ${s}.log WHERE revision > $1::bigint AND revision <= u.revision ORDER BY revision, sub) l
+       UNION ALL SELECT 3, n.* FROM u, LATERAL (
+           SELECT ${NUMBERS('number', 'after', 'kind', 'id', 'ttl')}, encode(name, 'escape'), value
+             FROM ${s}.note WHERE number > $2::bigint AND number <= u.notes ORDER BY number) n`,
     ),
 
     /** Rows after a position, in order, until so many rows, or so many bytes (at least one row). */
     changes: at(
       'changes',
-      `SELECT revision, sub, create_revision, version, lease, key, value FROM (
+      `SELECT ${CHANGE} FROM (
          SELECT *, sum(octet_length(key) + coalesce(octet_length(value), 0)) OVER (
                   ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
            FROM (SELECT * FROM ${s}.log WHERE (revision, sub) > ($1::bigint, $2::int)
@@ -141,12 +144,10 @@ export function statementsFor(schema: string, channel: string | undefined) {
         WHERE bytes_before IS NULL OR bytes_before < $4::bigint ORDER BY revision, sub`,
     ),
 
-    /** The same without values, up to a revision. Two columns (rows.ts, headOf): a start reads millions of them. */
+    /** The same without values, up to a revision. */
     heads: at(
       'heads',
-      `SELECT revision || ' ' || sub || ' ' || create_revision || ' ' || version || ' ' || lease || ' ' || value_bytes,
-              encode(key, 'escape')
-         FROM (
+      `SELECT ${NUMBERS(...CHANGE_NUMBERS, 'value_bytes')}, encode(key, 'escape') FROM (
          SELECT *, sum(octet_length(key)) OVER (
                   ORDER BY revision, sub ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
            FROM (SELECT revision, sub, create_revision, version, lease, key, coalesce(octet_length(value), -1) AS value_bytes
@@ -158,9 +159,9 @@ export function statementsFor(schema: string, channel: string | undefined) {
     /** Those that are there, with their place in the question. */
     rows: at(
       'rows',
-      `SELECT l.revision, l.sub, l.create_revision, l.version, l.lease, l.key, l.value, p.place
+      `SELECT ${CHANGE}, place
          FROM unnest($1::bigint[], $2::int[]) WITH ORDINALITY p(revision, sub, place)
-         JOIN ${s}.log l ON l.revision = p.revision AND l.sub = p.sub`,
+         JOIN ${s}.log USING (revision, sub)`,
     ),
 
     compact: at('compact', `UPDATE ${s}.store SET horizon = $1::bigint WHERE horizon < $1::bigint`),
@@ -206,7 +207,7 @@ export function statementsFor(schema: string, channel: string | undefined) {
 
     state: at('state', `SELECT horizon, cluster_id, member_id, array_to_string(alarms, ',') FROM ${s}.store`),
     leases: at('leases', `SELECT id, ttl, remaining_ttl FROM ${s}.lease ORDER BY id`),
-    records: at('records', `SELECT name, value FROM ${s}.record ORDER BY name`),
+    records: at('records', `SELECT encode(name, 'escape'), value FROM ${s}.record ORDER BY name`),
     /** For progress: counted when few, else as the server last saw it, or by the size of the file and of the first rows. */
     rowCount: at(
       'row_count',
