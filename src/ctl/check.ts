@@ -162,7 +162,8 @@ function show(
       : [
           endpoint,
           String(result.revision),
-          String(result.compactRevision),
+          // etcd answers -1, or 0.
+          result.compactRevision > 0 ? String(result.compactRevision) : 'never',
           String(result.rows),
           String(result.keys),
           result.hash.toString(16).padStart(8, '0'),
