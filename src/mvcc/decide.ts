@@ -138,18 +138,20 @@ function findPath(draft: Draft, request: TxnRequest, messages: Messages): Path {
 }
 
 const NO_PATHS: readonly Path[] = [];
+const NO_PATH: Path = { succeeded: true, ops: [], nested: NO_PATHS };
 
+/** As etcd does it: all puts, those of nested transactions included, before the first range. */
 function check(draft: Draft, path: Path, horizon: Revision): void {
-  let nested = 0;
-  for (const op of path.ops) {
-    if (op.kind === 'put') checkPut(draft, op);
-    else if (op.kind === 'range') checkRange(op.revision, draft.revision, horizon);
-    else if (op.kind === 'txn') {
-      const inner = path.nested[nested];
-      nested += 1;
-      if (inner !== undefined) check(draft, inner, horizon);
-    }
-  }
+  const ops = opsAlong(path);
+  for (const op of ops) if (op.kind === 'put') checkPut(draft, op);
+  for (const op of ops) if (op.kind === 'range') checkRange(op.revision, draft.revision, horizon);
+}
+
+/** With those of nested transactions in their places. */
+function opsAlong({ ops, nested }: Path): readonly TxnOp[] {
+  if (nested.length === 0) return ops;
+  const inner = nested.values();
+  return ops.flatMap((op) => (op.kind === 'txn' ? opsAlong(inner.next().value ?? NO_PATH) : [op]));
 }
 
 /** In transactions etcd takes only 0 for "the newest"; below it is compacted. */

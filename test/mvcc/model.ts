@@ -144,14 +144,22 @@ export class Model {
   }
 
   #check(plan: Plan): void {
-    plan.ops.forEach((op, i) => {
+    // All puts before the first range, wherever they stand.
+    this.#forAll(plan, (op) => {
       if (op.kind === 'put') this.#checkPut(op);
-      if (op.kind === 'range') {
-        if (op.revision > this.head) throw new StoreError('future-revision');
-        if (op.revision !== 0 && op.revision < (this.horizon || -1)) throw new StoreError('compacted');
-      }
+    });
+    this.#forAll(plan, (op) => {
+      if (op.kind !== 'range') return;
+      if (op.revision > this.head) throw new StoreError('future-revision');
+      if (op.revision !== 0 && op.revision < (this.horizon || -1)) throw new StoreError('compacted');
+    });
+  }
+
+  #forAll(plan: Plan, visit: (op: TxnOp) => void): void {
+    plan.ops.forEach((op, i) => {
       const inner = plan.plans[i];
-      if (inner !== undefined) this.#check(inner);
+      if (inner === undefined) visit(op);
+      else this.#forAll(inner, visit);
     });
   }
 
