@@ -79,6 +79,13 @@ export class Follower implements Service {
     if (sameCursor(tail.cursor, cursor)) await this.confirm();
   }
 
+  /** The head goes on from there, if it is below (leap.ts). Rejects with LogError or StoreError. */
+  async leap(to: Revision): Promise<void> {
+    const { log, turns } = this.#parts;
+    await log.announce(turns.newCommitId(), to);
+    await this.confirm();
+  }
+
   /** Somebody may have committed. */
   poke(): void {
     if (this.#state !== 'running') return;

@@ -150,8 +150,9 @@ export interface SharedLog extends Log, DutyFence {
   /**
    * Commits nothing, under this name, upon whatever is newest, waiting in line for it: for a replica that was too late
    * time and again. The others see from it that somebody else writes (mvcc/turns.ts).
+   * `leapTo`: a head that is below goes there by it, and the horizon with it (mvcc/leap.ts).
    */
-  announce(commit: CommitId): Promise<void>;
+  announce(commit: CommitId, leapTo?: Revision): Promise<void>;
 
   /** Gives each lease its whole TTL again. Answers those that exist and were not over; the others are left as they are. */
   renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>>;

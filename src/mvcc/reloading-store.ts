@@ -5,6 +5,7 @@ import type { StoreApi } from './api.ts';
 import type { CheckProgress, CheckResult } from './checker.ts';
 import type { Duty, DutyRule, DutyState } from './duty.ts';
 import type { LostKind } from './follower.ts';
+import { leapFrom } from './leap.ts';
 import type { LogSnapshot } from './log.ts';
 import type { Records } from './records.ts';
 import type {
@@ -30,7 +31,8 @@ import type { Watcher, WatchRequest, WatchSink } from './watch.ts';
 /**
  * A store that outlives its memory. When a Store on a shared log finds that there is no way on from what it has in
  * memory (News `behind`, `foreign`), it refuses everything; another one is loaded from the log, takes its place, and
- * all watches of the first end as compacted, so that their clients list anew and see the database's truth.
+ * all watches of the first end as compacted, so that their clients list anew and see the database's truth. Where commits
+ * were lost the log leaps, so that those list anew too who come back later or elsewhere (leap.ts).
  *
  *   StoreApi ─▶ current Store ── onLost ──▶ open another, again and again until it loads ──▶ current Store
  *                                                                                            old watches end
@@ -63,13 +65,17 @@ export class ReloadingStore implements StoreApi {
     await this.#current?.stop();
   }
 
-  async #open(onProgress?: (rows: number, rowsTotal: number) => void): Promise<void> {
+  /** `kind`: why there is no way on from the current one. */
+  async #open(onProgress?: (rows: number, rowsTotal: number) => void, kind?: LostKind): Promise<void> {
     const store: Store = this.#parts.open(this.stats, (kind) => this.#reload(store, kind));
     // Before anything can be asked of it, and also when it cannot be started: stop lets go of what it holds.
     const before = this.#current;
     this.#current ??= store;
     try {
       await store.start(onProgress);
+      // Another store's database in the place of ours has lost nothing.
+      const isOurs = before?.clusterId === store.clusterId;
+      if (kind === 'foreign' && before !== undefined && isOurs) await store.leap(leapFrom(before.revision));
     } catch (error) {
       await store.stop();
       throw error;
@@ -98,15 +104,15 @@ export class ReloadingStore implements StoreApi {
         ? 'the database has lost commits that were applied here: going on from its truth, clients must list anew'
         : 'compaction has passed what was applied here: loading anew';
     this.#parts.logger.error(why, { revision: lost.revision });
-    this.#reloading = this.#reloadUntilDone().finally(() => {
+    this.#reloading = this.#reloadUntilDone(kind).finally(() => {
       this.#reloading = undefined;
     });
   }
 
-  async #reloadUntilDone(): Promise<void> {
+  async #reloadUntilDone(kind: LostKind): Promise<void> {
     for (let failures = 0; !this.#stopped; failures += 1) {
       try {
-        await this.#open();
+        await this.#open(undefined, kind);
         this.#parts.logger.warn('the store is loaded anew', { revision: this.revision });
         return;
       } catch (error) {

@@ -2,7 +2,15 @@ import { type DutyClaim, type DutyRecord, MemoryDutyFence, type WantedDuty } fro
 import { LEASE_PARTS, leasePartOf } from './duty-names.ts';
 import type { AppendBatch, AppendResult, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
-import { type Change, type CommitId, type Cursor, type LeaseId, type Note, sameCursor } from './types.ts';
+import {
+  type Change,
+  type CommitId,
+  type Cursor,
+  type LeaseId,
+  type Note,
+  type Revision,
+  sameCursor,
+} from './types.ts';
 
 /** A database in memory that several SharedMemoryLogs, each with a Store of its own, write to. */
 export class SharedMemoryStore extends MemoryStore {
@@ -104,10 +112,13 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
     await super.close();
   }
 
-  announce(commit: CommitId): Promise<void> {
+  announce(commit: CommitId, leapTo: Revision = 0): Promise<void> {
     return this.read(() => {
       const { store } = this;
       this.appendNow({ expected: store.cursor, commit, changes: [], notes: [] }, []);
+      if (leapTo <= store.cursor.revision) return;
+      store.commits[store.commits.length - 1] = { ...store.cursor, revision: leapTo };
+      store.horizon = leapTo;
     });
   }
 

@@ -73,6 +73,8 @@ export class Store implements StoreApi {
   readonly records = new Records();
   readonly duties: Duties;
   readonly leaseKeys = (id: LeaseId): readonly Key[] => this.#lessor.keys(id);
+  /** With a shared log: as Follower.leap. */
+  readonly leap = async (to: Revision): Promise<void> => this.#follower?.leap(to);
   readonly #options: StoreOptions;
   readonly #log: Log;
   readonly #index = new KeyIndex();

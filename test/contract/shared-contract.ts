@@ -311,6 +311,23 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
       });
     });
 
+    describe('a leap', () => {
+      it('takes head and horizon to a revision beyond, once', async () => {
+        const { a, b, start } = await two();
+        const one = await commit(a, start, [put(2, 0, 'a', 'one')]);
+        await b.announce(4711, 1_000_000);
+        expect(await a.append(batchAt(one, [put(3, 0, 'a', 'late')]))).toEqual({ kind: 'moved' });
+        const leapt = { ...one, commit: 4711, revision: 1_000_000 };
+        const news = { changes: [], notes: [], more: false, cursor: leapt, horizon: 1_000_000 };
+        expect(await a.news(one, 1e6)).toMatchObject(news);
+        expect(await a.head()).toBe(1_000_000);
+        const later = await commit(a, leapt, [put(1_000_001, 0, 'a', 'two')]);
+        await b.announce(4712, 1_000_000);
+        expect(await a.news(later, 1e6)).toMatchObject({ cursor: { ...later, commit: 4712 }, horizon: 1_000_000 });
+        expect(await b.changes(0, 1e6)).toEqual([put(2, 0, 'a', 'one'), put(1_000_001, 0, 'a', 'two')]);
+      });
+    });
+
     describe('leases', () => {
       it('expire only when their time is over by the clock of the database', async () => {
         const { a, b, start } = await two();

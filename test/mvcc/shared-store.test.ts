@@ -240,10 +240,8 @@ describe('a past that is lost', () => {
     await b.put(put('lost', '2'));
     expect(await read(a)).toEqual(['kept=1', 'lost=2']);
     const sink = new RecordingSink();
-    const watcher = a.watch(
-      { key: '\0', end: '\0', startRevision: 0, prevKv: false, noPut: false, noDelete: false },
-      sink,
-    );
+    const all = { key: '\0', end: '\0', startRevision: 0, prevKv: false, noPut: false, noDelete: false };
+    const watcher = a.watch(all, sink);
     database.loseCommits(1);
     // The other history takes the same revision.
     const c = await replica('c', database);
@@ -251,10 +249,33 @@ describe('a past that is lost', () => {
     await expect(a.put(put('k', 'v'))).rejects.toMatchObject({ code: 'unavailable' });
     await clock.pass(1_000);
     expect(await read(a)).toEqual(['kept=1', 'other=3']);
-    expect(sink.compacted.get(watcher)).toBe(3);
+    // Nobody goes on from a revision that was given out twice.
+    expect(sink.compacted.get(watcher)).toBe(2_000_000);
     expect(a.stats.reloads.value).toBe(1);
-    expect((await a.put(put('k', 'v'))).revision).toBe(4);
+    expect((await a.put(put('k', 'v'))).revision).toBe(2_000_001);
     expect(await read(c)).toEqual(['k=v', 'kept=1', 'other=3']);
+    expect(c.stats.reloads.value).toBe(0);
+    const late = c.watch({ ...all, startRevision: 4 }, sink);
+    await clock.pass(0);
+    expect(sink.compacted.get(late)).toBe(2_000_000);
+    // Whoever has seen the same finds it done.
+    expect(await read(b)).toEqual(['k=v', 'kept=1', 'other=3']);
+    expect(b.compactRevision).toBe(2_000_000);
+    expect((await b.put(put('k', 'w'))).revision).toBe(2_000_002);
+  });
+
+  it('leaps in no other store that has come in the place of ours', async () => {
+    const database = new SharedMemoryStore(() => clock.nowMs);
+    const a = await replica('a', database);
+    await a.put(put('k', '1'));
+    const clusterId = a.clusterId;
+    database.commits.splice(0, database.commits.length, { revision: 1, notes: 0, commit: 77 });
+    database.rows = [];
+    Object.assign(database, { clusterId: clusterId + 1n });
+    await expect(read(a)).rejects.toMatchObject({ code: 'unavailable' });
+    await clock.pass(1_000);
+    expect(await read(a)).toEqual([]);
+    expect(a.revision).toBe(1);
   });
 
   it('is loaded anew when compaction has passed a replica that was away', async () => {

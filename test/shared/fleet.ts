@@ -85,14 +85,14 @@ export class Fleet {
     }
   }
 
-  /** All events of the store since its beginning, as one replica tells them. */
-  async events(i: number): Promise<Event[]> {
+  /** All events of the store since its beginning, or a revision, as one replica tells them. */
+  async events(i: number, from = 2): Promise<Event[]> {
     const client = new EtcdClient(this.endpoints[i] ?? '', { timeoutMs: 60_000 });
     const head = Number((await client.call('KV/Range', { key: Buffer.from(PREFIX) })).header?.revision);
     const stream = client.stream('Watch/Watch');
-    stream.send({ create_request: { key: Buffer.from([0]), range_end: Buffer.from([0]), start_revision: 2 } });
+    stream.send({ create_request: { key: Buffer.from([0]), range_end: Buffer.from([0]), start_revision: from } });
     const events: Event[] = [];
-    while (head > 1 && Number(events.at(-1)?.kv?.mod_revision ?? 0) < head) {
+    while (head >= from && Number(events.at(-1)?.kv?.mod_revision ?? 0) < head) {
       const answer = await stream.take();
       if (answer.canceled) throw new Error(`the watch was canceled: ${answer.cancel_reason}`);
       events.push(...answer.events);

@@ -60,10 +60,16 @@ export interface Found {
   readonly revision: number;
 }
 
+/** From which revision the log went on to which: commits were lost (mvcc/leap.ts). */
+export interface Leap {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Throws an Error that names the first call that no order explains. `events`: the whole log, from the first revision on. */
-export function checkHistory(calls: readonly Call[], events: readonly Event[]): void {
+export function checkHistory(calls: readonly Call[], events: readonly Event[], leap?: Leap): void {
   const toldBefore = checkTimes(calls);
-  const states = new States(events);
+  const states = new States(events, leap);
   const owners = new Map<number, Call>();
   for (const call of calls) {
     const { what, answer } = call;
@@ -161,13 +167,14 @@ class States {
   readonly #written = new Map<string, number>();
   readonly #keysAt = new Map<number, string[]>();
 
-  constructor(events: readonly Event[]) {
+  constructor(events: readonly Event[], leap: Leap | undefined) {
     let newest = 1;
     for (const event of events) {
       const { kv } = event;
       if (kv === null) throw new Error('an event without a key');
       const revision = Number(kv.mod_revision);
-      if (revision !== newest && revision !== newest + 1) throw new Error(`revision ${revision} follows ${newest}`);
+      const next = newest === leap?.from ? leap.to + 1 : newest + 1;
+      if (revision !== newest && revision !== next) throw new Error(`revision ${revision} follows ${newest}`);
       newest = revision;
       const key = kv.key.toString('latin1');
       const versions = this.#versions.get(key) ?? [];

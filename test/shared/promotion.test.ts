@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { showEvent } from '../crash/journal.ts';
+import { EtcdClient } from '../support/client.ts';
+import type { Event } from '../support/messages.ts';
 import { Random, seedOf } from '../support/random.ts';
 import { pause } from './database.ts';
 import { Fleet } from './fleet.ts';
-import { type Call, checkHistory } from './history.ts';
+import { type Call, checkHistory, type Leap } from './history.ts';
 import { Load } from './load.ts';
+import { Recorder } from './recorder.ts';
 import { Reflector } from './reflector.ts';
 import { CLIENTS, goesOn, kedgeCheck, Run, showUnanswered } from './run.ts';
 import { PAIRS, type StandbyPair } from './standby-pair.ts';
@@ -12,10 +15,27 @@ import { PAIRS, type StandbyPair } from './standby-pair.ts';
 /*
  * Three kedges on a primary and its standby, both named in the URL. The primary is killed under load, the standby takes
  * its place. A synchronous one has everything: not one answered call may be gone, no watch may notice. An asynchronous
- * one lacks the last commits: that must be said aloud, every watch must be told to list anew, and what comes after must
- * be one history with what the standby had.
+ * one lacks the last commits: that must be said aloud, every watch must be told to list anew, those that come later too,
+ * and what comes after must be one history with what the standby had.
  */
 const seed = seedOf(23);
+
+/** How the history went that the standby went on with. */
+interface Past {
+  /** What it had. */
+  readonly before: readonly Event[];
+  readonly leap: Leap;
+  readonly promotedMs: number;
+}
+
+async function expectCompacted(endpoint: string, from: number, compactRevision: number): Promise<void> {
+  const client = new EtcdClient(endpoint);
+  const stream = client.stream('Watch/Watch');
+  stream.send({ create_request: { key: Buffer.from([0]), range_end: Buffer.from([0]), start_revision: from } });
+  expect(await stream.take()).toMatchObject({ created: true });
+  expect(await stream.take()).toMatchObject({ canceled: true, compact_revision: String(compactRevision) });
+  client.close();
+}
 
 for (const { name, isThere, start } of PAIRS) {
   describe.skipIf(!isThere)(`three replicas on ${name}, whose standby is promoted`, () => {
@@ -52,6 +72,7 @@ for (const { name, isThere, start } of PAIRS) {
       const running = load.run(CLIENTS);
       await goesOn(load);
       const reflectors = await Promise.all(fleet.endpoints.map((endpoint) => Reflector.start(endpoint)));
+      const recorder = new Recorder(fleet.endpoints[0] ?? '');
       await pair.deafen();
       await goesOn(load);
       await pair.killPrimary();
@@ -78,7 +99,13 @@ for (const { name, isThere, start } of PAIRS) {
         expect(reflectors[i]?.relists, 'the watch had to list anew').toBe(1);
         expect(await reflectors[i]?.finish()).toEqual([]);
       }
-      await expectOneHistory(fleet, load, kept, promotedMs);
+      // Beyond everything that was seen, and nobody goes on from there.
+      const leap = { from: kept, to: await recorder.canceled };
+      expect(leap.to).toBeGreaterThan(Math.max(...seen));
+      for (const endpoint of fleet.endpoints) await expectCompacted(endpoint, Math.max(...seen) + 1, leap.to);
+      const before = recorder.events.filter(({ kv }) => Number(kv?.mod_revision) <= kept);
+      const past = { before, leap, promotedMs };
+      await expectOneHistory(fleet, load, past);
 
       const { revive } = pair;
       if (revive === undefined) return;
@@ -92,28 +119,26 @@ for (const { name, isThere, start } of PAIRS) {
       later.stop();
       await writing;
       await fleet.quiet();
-      await expectOneHistory(fleet, [...load.calls, ...later.calls], kept, promotedMs);
+      await expectOneHistory(fleet, [...load.calls, ...later.calls], past);
     }, 240_000);
 
     /** All calls are explained by one log, but for those that were answered with what is lost. */
-    async function expectOneHistory(
-      fleet: Fleet,
-      from: Load | readonly Call[],
-      kept: number,
-      promotedMs: number,
-    ): Promise<void> {
-      const logs = await Promise.all(fleet.endpoints.map((_, i) => fleet.events(i)));
-      const [log = []] = logs;
-      for (const other of logs) expect(other.map(showEvent)).toEqual(log.map(showEvent));
+    async function expectOneHistory(fleet: Fleet, from: Load | readonly Call[], past: Past): Promise<void> {
+      const { before, leap, promotedMs } = past;
+      const logs = await Promise.all(fleet.endpoints.map((_, i) => fleet.events(i, leap.to)));
+      const [after = []] = logs;
+      for (const other of logs) expect(other.map(showEvent)).toEqual(after.map(showEvent));
+      const log = [...before, ...after];
       const calls = from instanceof Load ? from.calls : from;
       const isLost = ({ answer, endedMs }: Call): boolean =>
-        answer !== undefined && answer.revision > kept && endedMs < promotedMs;
+        answer !== undefined && answer.revision > leap.from && endedMs < promotedMs;
       const lost = calls.filter(isLost);
       console.log(`${name}, asynchronous: ${calls.length} calls, ${lost.length} answered with what is lost`);
       expect(lost.length, 'something was lost').toBeGreaterThan(0);
       checkHistory(
         calls.filter((call) => !isLost(call)),
         log,
+        leap,
       );
       const values = new Set(log.map(({ kv }) => kv?.value.toString('latin1')));
       const back = lost.filter(({ what, answer }) => what.kind === 'put' || (what.kind === 'cas' && answer?.done));

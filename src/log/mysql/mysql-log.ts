@@ -237,8 +237,8 @@ export class MysqlLog implements SharedLog {
     }
   }
 
-  announce(commit: CommitId): Promise<void> {
-    return this.#call((connection) => announce(connection, commit), 1);
+  announce(commit: CommitId, leapTo: Revision = 0): Promise<void> {
+    return this.#call((connection) => announce(connection, commit, leapTo), 1);
   }
 
   renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {

@@ -1,5 +1,5 @@
 import { type AppendBatch, LogError } from '../../mvcc/log.ts';
-import type { CommitId } from '../../mvcc/types.ts';
+import type { CommitId, Revision } from '../../mvcc/types.ts';
 import { revisionAfter } from './append.ts';
 import { retryConflicts } from './conflicts.ts';
 import { type MysqlConnection, numberAt } from './connection.ts';
@@ -21,12 +21,13 @@ export function settle(connection: MysqlConnection, batch: AppendBatch, fence: n
 }
 
 /** A commit of nothing upon the newest one; waits in line at the head's row. */
-export async function announce(connection: MysqlConnection, commit: CommitId): Promise<void> {
+export async function announce(connection: MysqlConnection, commit: CommitId, leapTo: Revision): Promise<void> {
   await retryConflicts(async () => {
     try {
       await connection.transact([
         'START TRANSACTION',
-        `UPDATE head SET commit_id = ${commit}, commits = commits + 1 WHERE id = 1`,
+        // From left to right: the horizon is set by the revision as it was.
+        `UPDATE head SET horizon = IF(revision < ${leapTo}, ${leapTo}, horizon), revision = GREATEST(revision, ${leapTo}), commit_id = ${commit}, commits = commits + 1 WHERE id = 1`,
         `INSERT INTO \`commit\` (revision, notes, number, id, bytes, at_us) SELECT revision, notes, commits, ${commit}, 0, ${NOW_US} FROM head WHERE id = 1`,
         'COMMIT',
       ]);

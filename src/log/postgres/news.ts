@@ -1,5 +1,5 @@
 import type { News } from '../../mvcc/log.ts';
-import type { AlarmKind, Cursor, LeaseChange, Note, RecordChange } from '../../mvcc/types.ts';
+import type { AlarmKind, Cursor, LeaseChange, Note, RecordChange, Revision } from '../../mvcc/types.ts';
 import { NOTE_KINDS } from './append.ts';
 import type { PgConnection, TextRow } from './connection.ts';
 import { bytesOf, changesOf, unescaped } from './rows.ts';
@@ -38,7 +38,7 @@ export async function readNews(
     }
   }
   const [revision, noteCount, commit, horizon, swept, removed, isKnown] = numbersOf(state);
-  if (isKnown !== '1') return { kind: 'foreign' };
+  if (isKnown !== '1') return isForgotten(connection, since, statements);
   if (Number(removed) > since.revision) return { kind: 'behind' };
   const head = cursorOf([revision, noteCount, commit]);
   const cursor = until === undefined ? head : cursorOf(numbersOf(until));
@@ -52,6 +52,18 @@ export async function readNews(
     swept: Number(swept),
     alarms: alarmsOf(state[2] ?? ''),
   };
+}
+
+/** A cursor that is not among the commits: too old to be known, or of another history. */
+async function isForgotten(connection: PgConnection, since: Cursor, statements: Statements): Promise<News> {
+  const [oldest] = await connection.query(statements.oldest);
+  const [revision, notes] = (oldest ?? []).map(Number);
+  const isOlder = revision !== undefined && notes !== undefined && isBelow(since, revision, notes);
+  return { kind: isOlder ? 'behind' : 'foreign' };
+}
+
+function isBelow(cursor: Cursor, revision: Revision, notes: number): boolean {
+  return cursor.revision < revision || (cursor.revision === revision && cursor.notes < notes);
 }
 
 /** Of a list with commas; sorted. */

@@ -252,8 +252,8 @@ export class PostgresLog implements SharedLog {
     }
   }
 
-  async announce(commit: CommitId): Promise<void> {
-    await this.#read((connection) => connection.run(this.#statements.announce(commit)));
+  async announce(commit: CommitId, leapTo: Revision = 0): Promise<void> {
+    await this.#read((connection) => connection.run(this.#statements.announce(commit, leapTo)));
   }
 
   async renewLeases(ids: readonly LeaseId[]): Promise<ReadonlySet<LeaseId>> {

@@ -1,4 +1,4 @@
-import type { CommitId } from '../../mvcc/types.ts';
+import type { CommitId, Revision } from '../../mvcc/types.ts';
 import type { Statement } from './connection.ts';
 
 /** All that is said to the server after the start, by the schema of the store. */
@@ -95,14 +95,17 @@ export function statementsFor(schema: string, channel: string | undefined) {
        ON CONFLICT (number) DO NOTHING`,
     ),
     /**
-     * A commit of nothing upon the newest one, two statements in one text and one transaction. The lock lets nobody else
+     * A commit of nothing upon the newest one, statements in one text and one transaction. The lock lets nobody else
      * append, and who waits for it is before all who come later.
      */
-    announce: (commit: CommitId) =>
+    announce: (commit: CommitId, leapTo: Revision) =>
       `LOCK TABLE ${s}.commit IN SHARE ROW EXCLUSIVE MODE;
+       UPDATE ${s}.store SET horizon = ${leapTo} FROM (${HEAD(s)}) h WHERE h.revision < ${leapTo};
        INSERT INTO ${s}.commit (number, id, revision, notes, bytes, total, at)
-       SELECT number + 1, ${commit}, revision, notes, 0, total, clock_timestamp()
+       SELECT number + 1, ${commit}, greatest(revision, ${leapTo}), notes, 0, total, clock_timestamp()
          FROM ${s}.commit ORDER BY number DESC LIMIT 1`,
+    /** The first commit that is still known. */
+    oldest: at('oldest', `SELECT revision, notes FROM ${s}.commit ORDER BY number LIMIT 1`),
     /** Whether the commit is there; whether the one before it is; whether it is too long ago to tell. */
     outcome: at(
       'outcome',
