@@ -4,7 +4,7 @@ import type { Log } from './log.ts';
 import type { KeyValueBytes } from './requests.ts';
 import { toStoreError } from './store-error.ts';
 import type { Tail } from './tail.ts';
-import type { Change, Key, Position, Revision } from './types.ts';
+import type { Change, Position, Revision } from './types.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /** The past as watchers see it: the log, but never beyond what is applied. */
@@ -58,13 +58,13 @@ export class LogHistory implements History {
   }
 
   /** Rejects with StoreError. */
-  async previous(of: readonly (Position & { readonly key: Key })[]): Promise<readonly (KeyValueBytes | undefined)[]> {
+  async previous(of: readonly Pick<Change, 'key' | 'revision'>[]): Promise<readonly (KeyValueBytes | undefined)[]> {
     const found: (KeyValueBytes | undefined)[] = new Array(of.length).fill(undefined);
     const positions: Position[] = [];
     const places: number[] = [];
     for (let i = 0; i < of.length; i += 1) {
       const at = of[i];
-      const before = at === undefined ? undefined : this.#index.get(at.key)?.versionBefore(at.revision, at.sub);
+      const before = at === undefined ? undefined : this.#index.get(at.key)?.versionAt(at.revision - 1);
       if (before === undefined) continue;
       positions.push({ revision: before.revision, sub: before.sub });
       places.push(i);

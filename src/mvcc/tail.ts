@@ -1,5 +1,5 @@
 import { unreachable } from '../base/invariant.ts';
-import type { AppliedBatch, AppliedListener } from './applied.ts';
+import { type AppliedBatch, type AppliedListener, replaces } from './applied.ts';
 import { DecidedChange } from './decided-change.ts';
 import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
@@ -101,7 +101,10 @@ export class Tail {
     const { key, createRevision, revision, version, value, lease } = change;
     const entry = this.#index.upsert(key, DecidedChange.entryOf(change));
     const batch = this.#batch;
-    if (wantsPrevious) batch.notePrevious(i, entry.version > 0, entry.address, entry.length);
+    if (wantsPrevious) {
+      if (entry.revision === revision) batch.notePreviousOfAll(i);
+      else batch.notePrevious(i, entry.version > 0, entry.address, entry.length);
+    }
     const oldLease = entry.lease;
     this.#index.change(entry, revision, change.sub, createRevision, version, lease);
     const length = keyValueLength(key.length, createRevision, revision, version, value.length, lease);
@@ -209,6 +212,22 @@ class Batch implements AppliedBatch {
   notePrevious(i: number, lives: boolean, address: number, length: number): void {
     this.#previousAddresses[i] = address;
     this.#previousLengths[i] = lives ? length : 0;
+  }
+
+  /**
+   * Its transaction has changed the key before: what was there before the transaction is what all of these changes have
+   * replaced, but for one that says itself to have made the key.
+   */
+  notePreviousOfAll(i: number): void {
+    const { changes } = this;
+    const change = changes[i];
+    let first = i;
+    for (let j = i - 1; j >= 0 && changes[j]?.revision === change?.revision; j -= 1) {
+      if (changes[j]?.key === change?.key) first = j;
+    }
+    const lives = change !== undefined && replaces(change);
+    this.#previousAddresses[i] = this.#previousAddresses[first] ?? NOWHERE;
+    this.#previousLengths[i] = lives ? (this.#previousLengths[first] ?? 0) : 0;
   }
 
   kv(i: number): KeyValueBytes {

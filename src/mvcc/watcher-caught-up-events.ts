@@ -1,4 +1,4 @@
-import type { History } from './applied.ts';
+import { type History, replaces } from './applied.ts';
 import { encodeChange } from './key-value.ts';
 import type { KeyValueBytes } from './requests.ts';
 import type { Change, Revision } from './types.ts';
@@ -106,7 +106,7 @@ async function readPrevious(
   history: History,
   options: GatherOptions,
 ): Promise<PreviousValues> {
-  const wanted = changes.filter((change) => hasPrevious(change) && wantsPrevious(index, change));
+  const wanted = changes.filter((change) => replaces(change) && wantsPrevious(index, change));
   const ofChange = new Map<Change, KeyValueBytes>();
   let bytes = 0;
   let asked = 0;
@@ -132,11 +132,6 @@ async function readPrevious(
     portion = Math.min(Math.max(fitting, PREVIOUS_ASKED_FIRST), PREVIOUS_ASKED_MAX);
   }
   return { until, ofChange };
-}
-
-/** A put of version 1 has made the key. */
-function hasPrevious(change: Change): boolean {
-  return change.kind === 'delete' || change.version !== 1;
 }
 
 function wantsPrevious(index: WatcherGroupIndex, change: Change): boolean {

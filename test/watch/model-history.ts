@@ -2,10 +2,10 @@ import { Reader } from '../../src/base/protobuf.ts';
 import type { AppliedBatch, AppliedListener, History } from '../../src/mvcc/applied.ts';
 import { encodeChange } from '../../src/mvcc/key-value.ts';
 import type { KeyValueBytes } from '../../src/mvcc/requests.ts';
-import type { Change, Key, Position, Revision } from '../../src/mvcc/types.ts';
+import type { Change, Key, Revision } from '../../src/mvcc/types.ts';
 import { NO_LEASE, ONE_KEY, TO_THE_LAST_KEY } from '../../src/mvcc/types.ts';
 
-/** A transaction: what becomes of which keys. Each key once. */
+/** A transaction: what becomes of which keys. A key may come again. */
 export type ModelTxn = readonly { readonly key: Key; readonly value: string | undefined }[];
 
 const text = new TextEncoder();
@@ -63,7 +63,9 @@ export class ModelHistory implements History {
           value: text.encode(value ?? ''),
         };
         sub += 1;
-        if (alive !== undefined) this.#replaced.set(change, alive);
+        const before = this.#newestBefore(key, revision, changes);
+        const isMade = change.kind === 'put' && change.createRevision === revision;
+        if (before?.kind === 'put' && !isMade) this.#replaced.set(change, before);
         this.#newest.set(key, change);
         changes.push(change);
       }
@@ -120,13 +122,16 @@ export class ModelHistory implements History {
     return found;
   }
 
-  async previous(of: readonly (Position & { readonly key: Key })[]): Promise<readonly (KeyValueBytes | undefined)[]> {
+  async previous(of: readonly Pick<Change, 'key' | 'revision'>[]): Promise<readonly (KeyValueBytes | undefined)[]> {
     await this.#turn();
-    return of.map((position) => {
-      const change = this.all.find((row) => row.revision === position.revision && row.sub === position.sub);
-      const replaced = change === undefined ? undefined : this.#replaced.get(change);
-      return replaced === undefined ? undefined : encodeChange(replaced);
+    return of.map(({ key, revision }) => {
+      const before = this.#newestBefore(key, revision, []);
+      return before?.kind === 'put' ? encodeChange(before) : undefined;
     });
+  }
+
+  #newestBefore(key: Key, revision: Revision, more: readonly Change[]): Change | undefined {
+    return [...this.all, ...more].findLast((change) => change.key === key && change.revision < revision);
   }
 
   /** Lets one step of one read go on. False: nothing waits. */
