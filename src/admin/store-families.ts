@@ -76,6 +76,7 @@ export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Fa
     counter('kedge_news_asked_total', 'Questions to a shared log for what others committed.', store.newsAsked),
     counter('kedge_news_changes_total', 'Changes of other replicas that these brought.', store.newsChanges),
     counter('kedge_store_reloads_total', 'Times the store was loaded anew, its past being lost.', store.reloads),
+    counter('kedge_store_leaps_total', 'Times the revision was taken beyond what the database has lost.', store.leaps),
     gauge('kedge_compaction_lag_revisions', 'How far the sweep is behind the horizon.', store.compactionLag),
     counter('kedge_compaction_swept_rows_total', 'Superseded rows swept away.', store.sweptRows),
     counter('kedge_compaction_failures_total', 'Sweeps that failed and are tried again.', store.sweepsFailed),

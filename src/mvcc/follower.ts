@@ -81,8 +81,9 @@ export class Follower implements Service {
 
   /** The head goes on from there, if it is below (leap.ts). Rejects with LogError or StoreError. */
   async leap(to: Revision): Promise<void> {
-    const { log, turns } = this.#parts;
+    const { log, turns, stats } = this.#parts;
     await log.announce(turns.newCommitId(), to);
+    stats.leaps.value += 1;
     await this.confirm();
   }
 

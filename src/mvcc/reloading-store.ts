@@ -152,6 +152,11 @@ export class ReloadingStore implements StoreApi {
     if (revision > this.revision) this.#store.poke(revision);
   }
 
+  /** As Store.leap. */
+  leap(to: Revision): Promise<void> {
+    return this.#store.leap(to);
+  }
+
   get records(): Pick<Records, 'get' | 'list'> {
     return this.#store.records;
   }

@@ -52,6 +52,8 @@ export class StoreStats {
   readonly newsChanges = new Counter();
   /** How often a shared log's past was lost and the store loaded anew (ReloadingStore). */
   readonly reloads = new Counter();
+  /** Times the head was taken beyond revisions that were lost (leap.ts). */
+  readonly leaps = new Counter();
 
   /** One slice of sweeping, in ms (etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds). */
   readonly sweepMs = new Histogram(exponentialBounds(1, 2, 13));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { adminHandler } from '../admin/admin.ts';
 import { authFamilies } from '../admin/auth-families.ts';
 import { backupFamilies } from '../admin/backup-families.ts';
@@ -48,6 +49,7 @@ import { retentionOf, type ServeOptions } from './options.ts';
 import { ThreadPasswords } from './passwords/thread-passwords.ts';
 import { joinPeers } from './peer-joining.ts';
 import { joinResources } from './resource-joining.ts';
+import { SeenRevision } from './seen-revision.ts';
 import { SlowRequests } from './slow-requests.ts';
 import { StoreChecks } from './store-checks.ts';
 import { storeUrlOf } from './store-location.ts';
@@ -175,6 +177,11 @@ export class Server {
     this.#stops.push(() => store.stop());
     await store.start((rows, rowsTotal) => progress.note(rows, rowsTotal));
     progress.done();
+    if (opened.database !== undefined) {
+      const seen = new SeenRevision(join(options.dataDir, 'seen-revision.json'), { store, clock, logger });
+      await seen.start();
+      this.#stops.push(() => seen.stop());
+    }
 
     const compaction = new AutoCompaction({
       store,
