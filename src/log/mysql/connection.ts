@@ -23,7 +23,7 @@ const ROLLBACKS_MAX = 3;
 const BLOCK_CHARACTERS_MAX = 16 * 1024;
 
 /**
- * One connection. Several statements given at once travel as one message and are answered by one: the first error ends
+ * One connection. Several statements given at once travel as one message and are answered in turn: the first error ends
  * them, those before it stay done. Calls may overlap; they are sent one after the other.
  */
 export class MysqlConnection implements PooledConnection {
