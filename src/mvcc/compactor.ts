@@ -9,6 +9,7 @@ import { StoreError } from './requests.ts';
 import { Ripening } from './ripening.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
+import { SweepPace, type SweepPaceLimits } from './sweep-pace.ts';
 import type { Position, Revision } from './types.ts';
 
 /**
@@ -28,9 +29,8 @@ import type { Position, Revision } from './types.ts';
  * ones up to where. The others keep superseded versions in their index until then, so that any of them can take the duty
  * over, and drop them when the rows are known to be gone (`noteShared`). A turn that is over by our own clock, because the
  * process stood still, ends with the slice under way; a row swept twice is swept. Who swept gives space back, as a duty too.
- * A slice there is a commit in a database, so it may take longer; and since others write of whom we do not know, there is
- * a pause after each. The sweep begins a little after the horizon has moved: whoever has not seen by then what it takes
- * away must load the store anew.
+ * Since others write of whom we do not know, there is a pause after each slice there (sweep-pace.ts). The sweep begins a
+ * little after the horizon has moved: whoever has not seen by then what it takes away must load the store anew.
  */
 export class Compactor {
   /** What one replica does for all that share a log. */
@@ -56,12 +56,12 @@ export class Compactor {
   /** End the pauses under way, and the one in which a turn or another replica is waited for. */
   readonly #wakes = new Set<() => void>();
   #wakeIdle: (() => void) | undefined;
-  #sliceRows: number;
+  readonly #pace: SweepPace;
 
   constructor(parts: CompactorParts, limits: CompactorLimits) {
     this.#parts = parts;
     this.#limits = limits;
-    this.#sliceRows = limits.sliceRowsMin;
+    this.#pace = new SweepPace(limits, parts.isShared);
     this.#ripening = new Ripening(parts.isShared ? limits.sharedGraceMs : 0);
     this.duties = parts.isShared ? [this.#sweepDuty(), this.#vacuumDuty()] : [];
   }
@@ -144,6 +144,7 @@ export class Compactor {
   }
 
   #setHorizon(revision: Revision): void {
+    this.#pace.isBehind = this.#sweeping !== undefined;
     this.#horizon = revision;
     this.#ripening.moved(revision, this.#parts.clock.monotonicMs());
     this.#parts.stats.horizon.value = revision;
@@ -183,6 +184,7 @@ export class Compactor {
       else if (!isShared || this.#hasTurn) await this.#sweepSlice();
       else await this.#awaitTurn();
     }
+    this.#pace.isBehind = false;
     stats.compactionLag.value = 0;
     stats.compactionMs.observe(clock.monotonicMs() - beganMs);
     stats.lastCompaction.value = Math.floor(clock.wallMs() / 1000);
@@ -270,7 +272,7 @@ export class Compactor {
     const beganMs = clock.monotonicMs();
     const rows: Position[] = [];
     const horizon = this.#ripening.horizon(beganMs);
-    index.takeSuperseded(horizon, this.#sliceRows, rows);
+    index.takeSuperseded(horizon, this.#pace.sliceRows, rows);
     const sweptTo = index.hasSuperseded(horizon) ? undefined : horizon;
     stats.indexSweepMs.observe(clock.monotonicMs() - beganMs);
     stats.compactionLag.value = index.revisionsBehind(this.#horizon);
@@ -290,21 +292,14 @@ export class Compactor {
     stats.sweepMs.observe(tookMs);
     stats.sweptRows.value += rows.length;
     this.#hasSwept = true;
-    this.#fitSlice(tookMs);
+    this.#pace.took(tookMs);
     if (sweptTo === undefined) await this.#pauseAfter(tookMs);
   }
 
   /** So that writes, of ours or of other replicas, see only a part of the disk taken. */
   async #pauseAfter(tookMs: number): Promise<void> {
     if (!this.#parts.isShared && this.#parts.writerIsIdle()) return;
-    await this.#pause(Math.max(1, tookMs * this.#limits.pausePerSlice));
-  }
-
-  #fitSlice(tookMs: number): void {
-    const { sliceRowsMin, sliceRowsMax } = this.#limits;
-    const sliceMs = this.#parts.isShared ? this.#limits.sharedSliceMs : this.#limits.sliceMs;
-    if (tookMs > sliceMs) this.#sliceRows = Math.max(sliceRowsMin, this.#sliceRows >>> 1);
-    else if (tookMs < sliceMs / 2) this.#sliceRows = Math.min(sliceRowsMax, this.#sliceRows * 2);
+    await this.#pause(this.#pace.pauseMs(tookMs));
   }
 
   /** Gives free space back, a little at a time. Not being able to is no failure: the space is used again anyway. */
@@ -363,14 +358,7 @@ export interface CompactorParts {
   readonly isShared: boolean;
 }
 
-export interface CompactorLimits {
-  readonly sliceRowsMin: number;
-  readonly sliceRowsMax: number;
-  /** Slices are made smaller when they take longer than this; with a shared log: than that. */
-  readonly sliceMs: number;
-  readonly sharedSliceMs: number;
-  /** The pause after a slice while others write, as a multiple of what the slice took. */
-  readonly pausePerSlice: number;
+export interface CompactorLimits extends SweepPaceLimits {
   readonly vacuumBytes: number;
   readonly retryMs: number;
   readonly retryMsMax: number;

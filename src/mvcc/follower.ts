@@ -19,7 +19,8 @@ import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.
  * poll finds what they did not tell, soon after something has happened, rarely when nothing does.
  *
  * Our own commits reach the Tail by the Writer or by a news, whichever is first: both apply only what lies beyond the
- * Tail's cursor, in one step, so nothing is applied twice.
+ * Tail's cursor, in one step, so nothing is applied twice. Each is as good as a poll, for it was written upon the newest
+ * one: while we alone commit, polls are for what is no commit (the horizon, alarms), and as rare as when nothing happens.
  *
  * When the log does not know our past any more (a primary that was lost with its last commits), or has swept what we
  * have not seen, there is no way on from here: `onLost` hears of it, once.
@@ -36,6 +37,9 @@ export class Follower implements Service {
   #patience: Timer | undefined;
   #told = false;
   #timer: Timer | undefined;
+  /** Where the Tail was at the last poll, or after the last news. */
+  #seen: Cursor | undefined;
+  #askedMs = Number.NEGATIVE_INFINITY;
   #pollMs: number;
   #isLost = false;
   #isFailing = false;
@@ -149,7 +153,8 @@ export class Follower implements Service {
   }
 
   async #askAll(): Promise<void> {
-    const { log, tail, stats } = this.#parts;
+    const { log, tail, stats, clock } = this.#parts;
+    this.#askedMs = clock.monotonicMs();
     try {
       for (;;) {
         if (this.#isLost) throw new LogError('unavailable', 'the store is being loaded anew');
@@ -174,6 +179,7 @@ export class Follower implements Service {
       throw new LogError('unavailable', 'the store is being loaded anew');
     }
     this.#applyNews(news, since);
+    this.#seen = tail.cursor;
     this.#parts.onPlace(news.horizon, news.swept, news.alarms);
     return !news.more;
   }
@@ -201,6 +207,15 @@ export class Follower implements Service {
     this.#schedule();
   }
 
+  /** Since the last poll, by the Writer, so that there was nothing to find then. With others at it, news are for the turns. */
+  #hasCommittedSince(): boolean {
+    const { tail, clock, turns } = this.#parts;
+    const before = this.#seen;
+    this.#seen = tail.cursor;
+    const hasMoved = before !== undefined && !sameCursor(before, tail.cursor);
+    return hasMoved && !turns.areTaken && clock.monotonicMs() - this.#askedMs < this.#limits.pollMsMax;
+  }
+
   #schedule(): void {
     if (this.#state !== 'running') return;
     this.#timer?.cancel();
@@ -208,7 +223,7 @@ export class Follower implements Service {
     const delayMs = this.#told ? pollMsMaxTold : this.#pollMs;
     this.#timer = this.#parts.clock.after(delayMs, () => {
       this.#pollMs = Math.min(pollMsMax, Math.max(pollMsMin, this.#pollMs * POLL_GROWTH));
-      this.poke();
+      if (!this.#hasCommittedSince()) this.poke();
       this.#schedule();
     });
   }

@@ -11,12 +11,15 @@ describe.skipIf(!hasMariadb())('on the way to a real MariaDB', () => {
   });
   afterAll(() => server.dispose());
 
-  sharedFaults('mysql', async () => {
+  const create = (append: string) => async () => {
     const database = server.freshDatabase();
-    const parameters = '?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms&pool_max=4';
+    const parameters = `?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms&pool_max=4&append=${append}`;
     return {
       port: server.port,
-      logOver: (port) => new MysqlLog(parseMysqlUrl(server.url(database, parameters, port))),
+      logOver: (port: number) => new MysqlLog(parseMysqlUrl(server.url(database, parameters, port))),
     };
-  });
+  };
+
+  sharedFaults('mysql', create('auto'));
+  sharedFaults('mysql, appends as statements', create('statements'));
 });

@@ -12,11 +12,14 @@ describe.skipIf(!hasMariadb())('on a real MariaDB', () => {
   });
   afterAll(() => server.dispose());
 
-  async function create() {
-    const options = parseMysqlUrl(server.url(server.freshDatabase()));
+  const create = (parameters: string) => async () => {
+    const options = parseMysqlUrl(server.url(server.freshDatabase(), parameters));
     return { log: () => new MysqlLog(options), dispose: async () => {} };
-  }
+  };
 
-  logContract('mysql', create);
-  sharedContract('mysql', create);
+  logContract('mysql', create(''));
+  sharedContract('mysql', create(''));
+  // As MySQL gets them.
+  logContract('mysql, appends as statements', create('?append=statements'));
+  sharedContract('mysql, appends as statements', create('?append=statements'));
 });

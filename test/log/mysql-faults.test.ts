@@ -16,6 +16,8 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
  */
 
 const PARAMETERS = '?statement_timeout=1s&connect_timeout=1s&pool_wait=500ms';
+/** In which appends are sent: as a block where that is possible, or as MySQL gets them. */
+const WAYS = ['auto', 'statements'];
 const ROUNDS = Number(process.env['KEDGE_ROUNDS'] ?? 40);
 
 class Writer {
@@ -104,12 +106,16 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
   afterAll(() => server.dispose());
 
   /** Tells the story of three writers while `fault` happens again and again. */
-  async function story(fault: (random: Random, port: TcpProxy) => Promise<void>, random: Random): Promise<Writer[]> {
+  async function story(
+    fault: (random: Random, port: TcpProxy) => Promise<void>,
+    random: Random,
+    append = 'auto',
+  ): Promise<Writer[]> {
     const database = server.freshDatabase();
     const proxy = await TcpProxy.start(server.port);
     const logs = Array.from(
       { length: 3 },
-      () => new MysqlLog(parseMysqlUrl(server.url(database, PARAMETERS, proxy.port))),
+      () => new MysqlLog(parseMysqlUrl(server.url(database, `${PARAMETERS}&append=${append}`, proxy.port))),
     );
     try {
       const states: LogState[] = [];
@@ -152,39 +158,45 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
     expect(inLog).toHaveLength(writers.reduce((sum, writer) => sum + writer.committed.length, 0));
   }
 
-  it('an append whose client is gone does nothing when it gets its turn after a fence', async () => {
-    const database = server.freshDatabase();
-    const proxy = await TcpProxy.start(server.port);
-    const owner = await mysql.createConnection({ socketPath: server.socket, user: 'root' });
-    const log = new MysqlLog(parseMysqlUrl(server.url(database, '?statement_timeout=20s', proxy.port)));
-    try {
-      const { cursor } = await log.open();
-      // Another commit has the head's row for as long as we like.
-      await owner.query(`USE ${database}`);
-      await owner.query('START TRANSACTION');
-      await owner.query('UPDATE head SET settled = settled + 1 WHERE id = 1');
-      const changes = [put(2, 0, 'k', 'stale'), put(2, 1, 'l', 'stale')];
-      const notes = [{ after: 2, change: { kind: 'grant', id: 1n, ttl: 60 } }] as const;
-      const fate = log.append({ expected: cursor, commit: someCommit(), changes, notes }).catch(codeOf);
-      await until(async () => (await sessionsAt(database, 'UPDATE head%')) === 1);
-      // The server cannot tell anybody any more what it does. It goes on all the same.
-      proxy.resetAll();
-      expect(await fate).toBe('ambiguous');
-      // What SharedLog.settle does, once it has the row.
-      await owner.query('UPDATE head SET commit_id = 77, commits = commits + 1 WHERE id = 1');
-      await owner.query('INSERT INTO `commit` SELECT revision, notes, commits, commit_id, 0, 0 FROM head');
-      await owner.query('COMMIT');
-      await until(async () => (await sessionsAt(database, '%')) === 1);
-      for (const table of ['log', 'note', 'lease']) {
-        expect(await server.query(`SELECT COUNT(*) FROM ${database}.${table}`), table).toEqual([[0]]);
+  it.each(WAYS)(
+    'an append (%s) whose client is gone does nothing when it gets its turn after a fence',
+    async (append) => {
+      const database = server.freshDatabase();
+      const proxy = await TcpProxy.start(server.port);
+      const owner = await mysql.createConnection({ socketPath: server.socket, user: 'root' });
+      const log = new MysqlLog(
+        parseMysqlUrl(server.url(database, `?statement_timeout=20s&append=${append}`, proxy.port)),
+      );
+      try {
+        const { cursor } = await log.open();
+        // Another commit has the head's row for as long as we like.
+        await owner.query(`USE ${database}`);
+        await owner.query('START TRANSACTION');
+        await owner.query('UPDATE head SET settled = settled + 1 WHERE id = 1');
+        const changes = [put(2, 0, 'k', 'stale'), put(2, 1, 'l', 'stale')];
+        const notes = [{ after: 2, change: { kind: 'grant', id: 1n, ttl: 60 } }] as const;
+        const fate = log.append({ expected: cursor, commit: someCommit(), changes, notes }).catch(codeOf);
+        await until(async () => (await sessionsAt(database, 'UPDATE head%')) === 1);
+        // The server cannot tell anybody any more what it does. It goes on all the same.
+        proxy.resetAll();
+        expect(await fate).toBe('ambiguous');
+        // What SharedLog.settle does, once it has the row.
+        await owner.query('UPDATE head SET commit_id = 77, commits = commits + 1 WHERE id = 1');
+        await owner.query('INSERT INTO `commit` SELECT revision, notes, commits, commit_id, 0, 0 FROM head');
+        await owner.query('COMMIT');
+        await until(async () => (await sessionsAt(database, '%')) === 1);
+        for (const table of ['log', 'note', 'lease']) {
+          expect(await server.query(`SELECT COUNT(*) FROM ${database}.${table}`), table).toEqual([[0]]);
+        }
+        expect(await server.query(`SELECT id FROM ${database}.commit ORDER BY number DESC LIMIT 1`)).toEqual([[77]]);
+      } finally {
+        await log.close();
+        await owner.end();
+        await proxy.stop();
       }
-      expect(await server.query(`SELECT id FROM ${database}.commit ORDER BY number DESC LIMIT 1`)).toEqual([[77]]);
-    } finally {
-      await log.close();
-      await owner.end();
-      await proxy.stop();
-    }
-  }, 120_000);
+    },
+    120_000,
+  );
 
   /** Sessions of a database that wait for or do such a statement. */
   async function sessionsAt(database: string, statement: string): Promise<number> {
@@ -194,19 +206,27 @@ describe.skipIf(!hasMariadb())('faults under a real MariaDB', () => {
     return Number(row?.[0]);
   }
 
-  it('connections cut in the middle of an append: none is lost, none is there that was refused', async () => {
-    const random = new Random(seedOf(41));
-    const writers = await story(async (chance, proxy) => {
-      // Whoever sends or is answered next is cut somewhere: in an append mostly, in news or a handshake too.
-      if (chance.below(2) === 0) proxy.cutUpAfter(chance.below(4_000));
-      else proxy.cutDownAfter(chance.below(60));
-      await pause(chance.between(20, 120));
-      if (chance.below(4) === 0) proxy.cutAll();
-      proxy.disarm();
-    }, random);
-    expect(writers.reduce((sum, each) => sum + each.settledTrue, 0)).toBeGreaterThan(0);
-    expect(writers.reduce((sum, each) => sum + each.settledFalse, 0)).toBeGreaterThan(0);
-  }, 120_000);
+  it.each(WAYS)(
+    'connections cut in the middle of an append (%s): none is lost, none is there that was refused',
+    async (append) => {
+      const random = new Random(seedOf(41));
+      const writers = await story(
+        async (chance, proxy) => {
+          // Whoever sends or is answered next is cut somewhere: in an append mostly, in news or a handshake too.
+          if (chance.below(2) === 0) proxy.cutUpAfter(chance.below(4_000));
+          else proxy.cutDownAfter(chance.below(60));
+          await pause(chance.between(20, 120));
+          if (chance.below(4) === 0) proxy.cutAll();
+          proxy.disarm();
+        },
+        random,
+        append,
+      );
+      expect(writers.reduce((sum, each) => sum + each.settledTrue, 0)).toBeGreaterThan(0);
+      expect(writers.reduce((sum, each) => sum + each.settledFalse, 0)).toBeGreaterThan(0);
+    },
+    120_000,
+  );
 
   it('the server killed and started again: what was answered is there', async () => {
     const random = new Random(seedOf(42));

@@ -170,6 +170,33 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
     });
   });
 
+  it('appends as one statement what is small, where the server takes that and nobody says otherwise', async () => {
+    const blocks = async (): Promise<number> => {
+      const [row] = await server.query("SHOW GLOBAL STATUS LIKE 'Com_compound_sql'");
+      return Number(row?.[1]);
+    };
+    const database = server.freshDatabase();
+    const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join('');
+    // How many statements of many were used for each.
+    const used: number[] = [];
+    for (const [parameters, value] of [
+      ['', `${bytes}; END; COMMIT;`],
+      ['', bytes.repeat(256)],
+      ['?append=statements', bytes],
+    ] as const) {
+      const log = logOf(server.url(database, parameters));
+      const { cursor } = await log.open();
+      const before = await blocks();
+      const change = put(cursor.revision + 1, 0, bytes, value);
+      expect(await log.append(batchAt(cursor, [change], [{ kind: 'grant', id: 1n, ttl: 60 }]))).toEqual({
+        kind: 'committed',
+      });
+      used.push((await blocks()) - before);
+      expect(await log.changes(cursor.revision, 1e6)).toEqual([change]);
+    }
+    expect(used).toEqual([1, 0, 0]);
+  });
+
   it('forgets old commits, and the last hour and 10,000 never', async () => {
     const database = server.freshDatabase();
     const log = logOf(server.url(database));

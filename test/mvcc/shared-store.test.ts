@@ -321,6 +321,41 @@ describe('a hint of a peer', () => {
   });
 });
 
+describe('a poll', () => {
+  it('is spared by commits of our own, not for long, and finds what others wrote as before', async () => {
+    class SilentLog extends SharedMemoryLog {
+      override listen(): boolean {
+        return false;
+      }
+    }
+    const database = new SharedMemoryStore(() => clock.nowMs);
+    const a = await replica('a', database, { log: new SilentLog(database) });
+    const b = await replica('b', database, { log: new SilentLog(database) });
+    const asked = a.stats.newsAsked;
+    await b.put(put('l', 'theirs'));
+    await clock.pass(250);
+    expect(a.revision).toBe(b.revision);
+    const write = async (forMs: number): Promise<void> => {
+      for (let ms = 0; ms < forMs; ms += 5) {
+        await a.put(put('k', String(ms)));
+        await clock.pass(5);
+      }
+    };
+    // Until the other one is not reckoned with any more.
+    await write(50);
+    const before = asked.value;
+    await write(1000);
+    // Without them it would have been every 10 ms at first; it is every 250 at least.
+    expect(asked.value - before).toBeGreaterThanOrEqual(2);
+    expect(asked.value - before).toBeLessThanOrEqual(6);
+    await clock.pass(250);
+    const other = await b.put(put('l', 'theirs'));
+    expect(a.revision).toBeLessThan(other.revision);
+    await clock.pass(250);
+    expect(a.revision).toBe(other.revision);
+  });
+});
+
 describe('records', () => {
   it('are the same for all, and one of two that write upon the same state wins', async () => {
     const { a, b } = await two();

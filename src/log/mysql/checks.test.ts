@@ -43,6 +43,11 @@ describe('a server', () => {
     );
   });
 
+  it('takes many statements as one if it is a MariaDB alone', () => {
+    const takesBlocks = [{}, MYSQL, GALERA].map((changes) => checkServer(settings(changes), 0, 'x').takesBlocks);
+    expect(takesBlocks).toEqual([true, false, false]);
+  });
+
   it.each<[string, Readonly<Record<string, string>>, number, RegExp[]]>([
     ['nothing', {}, 0, []],
     ['nothing on MySQL', MYSQL, 4_000, []],

@@ -21,6 +21,8 @@ export interface ServerFacts {
   /** Such as "MariaDB 10.11.6" or "MySQL 8.0.36 (Galera)". */
   readonly server: string;
   readonly isGalera: boolean;
+  /** It takes compound statements outside of procedures, and there is no reason against them (connection.ts). */
+  readonly takesBlocks: boolean;
   readonly packetBytesMax: number;
   /** A commit can be seen before it is on disk: who tells others of it must see to that first (news.ts). */
   readonly showsUnflushed: boolean;
@@ -60,6 +62,7 @@ export function checkServer(settings: Settings, clockDifferenceMs: number, shown
   return {
     server,
     isGalera: isGalera(settings),
+    takesBlocks: isMariaDb && !isGalera(settings),
     packetBytesMax,
     showsUnflushed: showsUnflushed(settings),
     warnings: warningsOf(settings, clockDifferenceMs),

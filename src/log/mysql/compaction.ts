@@ -3,7 +3,7 @@ import type { Position, Revision } from '../../mvcc/types.ts';
 import { retryConflicts } from './conflicts.ts';
 import { type MysqlConnection, numberAt, textAt } from './connection.ts';
 import { NOW_US } from './literals.ts';
-import { isAt } from './rows.ts';
+import { isAt } from './positions.ts';
 
 /*
  * The horizon, the sweep, and what the tables of commits and notes need no longer. InnoDB uses freed pages again by

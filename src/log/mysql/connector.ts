@@ -116,6 +116,7 @@ export class Connector {
       connection.sendsOneByOne = isGalera(settings);
       if (isReadOnly(settings)) throw new ServerError(ErrorNumber.OPTION_PREVENTS_STATEMENT, 'read_only is on');
       this.#facts = (await this.#check(connection, settings)).facts;
+      connection.takesBlocks = this.#facts.takesBlocks && this.#options.append === 'auto';
       return connection;
     } catch (error) {
       connection.drop();

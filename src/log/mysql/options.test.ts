@@ -5,7 +5,7 @@ describe('a URL of MariaDB or MySQL', () => {
   it('names hosts, user, password, database and parameters', () => {
     expect(
       parseMysqlUrl(
-        'mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?tls=verify-ca&pool_max=4&pool_wait=2s&statement_timeout=20s',
+        'mariadb://me:p%40ss@one,two:3307,[::1]:3308/store?tls=verify-ca&pool_max=4&pool_wait=2s&statement_timeout=20s&append=statements',
       ),
     ).toMatchObject({
       shown: expect.not.stringContaining('p%40ss'),
@@ -21,12 +21,13 @@ describe('a URL of MariaDB or MySQL', () => {
       connectionsMax: 4,
       waitMs: 2_000,
       statementTimeoutMs: 20_000,
+      append: 'statements',
     });
     expect(parseMysqlUrl('mysql://root@/x?socket=/run/mysqld/mysqld.sock')).toMatchObject({
       hosts: [],
       socketPath: '/run/mysqld/mysqld.sock',
     });
-    expect(parseMysqlUrl('mysql://root@db').database).toBe('kedge');
+    expect(parseMysqlUrl('mysql://root@db')).toMatchObject({ database: 'kedge', append: 'auto' });
   });
 
   it('looks at the certificate of a server beyond this machine', () => {
@@ -43,6 +44,7 @@ describe('a URL of MariaDB or MySQL', () => {
     ['mysql://u@db/a`b', 'must be of letters'],
     ['mysql://u@db/x?pool=3', 'unknown parameter pool'],
     ['mysql://u@db/x?pool_max=1', 'from 2 to 100'],
+    ['mysql://u@db/x?append=block', 'it must be auto or statements'],
     ['mysql://u@db/x?pool_wait=3', 'a duration such as'],
     ['mysql://u:secret@db/x?password_file=/f', 'not in both'],
     ['mysql://u@db/x?tls_cert=/c', 'tls_cert and tls_key go together'],

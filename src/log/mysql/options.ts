@@ -6,6 +6,10 @@ import { parseStoreUrl, refuse, UrlParameters } from '../shared/store-url.ts';
 /** Whether and how far the server's certificate is looked at. The names are MySQL's ssl-mode in plain words. */
 export type TlsMode = 'off' | 'required' | 'verify-ca' | 'verify-identity';
 
+/** How small appends are sent (connection.ts). */
+export type AppendMode = 'auto' | 'statements';
+
+const APPEND_MODES: readonly AppendMode[] = ['auto', 'statements'];
 const TLS_MODES: readonly TlsMode[] = ['off', 'required', 'verify-ca', 'verify-identity'];
 
 /** Everything that can be chosen for the MariaDB/MySQL engine. */
@@ -32,6 +36,8 @@ export interface MysqlOptions {
   readonly statementTimeoutMs: number;
   /** How long a call waits for a connection, reconnecting included. */
   readonly waitMs: number;
+  /** `statements`: appends are never sent as a block, as if the server did not take them. */
+  readonly append: AppendMode;
 }
 
 export const DEFAULT_PORT = 3306;
@@ -69,6 +75,7 @@ export function parseMysqlUrl(url: string): MysqlOptions {
     connectTimeoutMs: parameters.durationMs('connect_timeout', 100, MINUTE_MS, 5_000),
     statementTimeoutMs: parameters.durationMs('statement_timeout', 1_000, 10 * MINUTE_MS, 15_000),
     waitMs: parameters.durationMs('pool_wait', 100, MINUTE_MS, 5_000),
+    append: parameters.oneOf('append', APPEND_MODES, 'auto'),
   };
   parameters.finish();
   checkTogether(options);

@@ -7,6 +7,7 @@ import {
   type Revision,
 } from '../../mvcc/types.ts';
 import { bigintAt, bytesAt, keyAt, type MysqlConnection, numberAt, type Row, type Rows } from './connection.ts';
+import { isAt } from './positions.ts';
 
 /*
  * Reading the log. Pages are found by key (after this position), never by offset, so each costs the same.
@@ -133,22 +134,6 @@ export async function rowsAt(
     }
   }
   return positions.map((position) => found.get(placeOf(position)));
-}
-
-/**
- * The condition of standing at one of the positions, as both servers find by the primary key: most transactions are of
- * one change, so a list of revisions for each sub is short. (MariaDB reads the whole table for `(revision, sub) IN (…)`.)
- */
-export function isAt(positions: readonly Position[]): string {
-  const revisionsBySub = new Map<number, Revision[]>();
-  for (const { revision, sub } of positions) {
-    const revisions = revisionsBySub.get(sub);
-    if (revisions === undefined) revisionsBySub.set(sub, [revision]);
-    else revisions.push(revision);
-  }
-  return [...revisionsBySub]
-    .map(([sub, revisions]) => `(revision IN (${revisions.join(',')}) AND sub = ${sub})`)
-    .join(' OR ');
 }
 
 /** A change of a row of `changesStatement`. Field by field, here and below: a start reads millions of them. */
