@@ -55,7 +55,9 @@ describe('kedge serve', () => {
     const lines = server.output
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      // Said where a machine is so busy that opening an empty store takes a second.
+      .filter(({ msg }) => msg !== 'loaded');
     expect(lines.map(({ msg }) => msg)).toEqual([
       'flags of etcd without effect here',
       'serving',
