@@ -59,7 +59,7 @@ export function parseOptions(args: readonly string[]): Options {
     .addHelpText('after', () => helpOfNames())
     .addHelpText(
       'after',
-      '\nExample: npm run bench -- --quick --only put,txn-update --kedge "node --cpu-prof dist/src/main.js"',
+      '\nExample: npm run bench -- --quick --only put,txn-update --kedge "node --cpu-prof dist/kedge/main.js"',
     );
   const given = command.parse(args, { from: 'user' }).opts<{
     quick?: boolean;

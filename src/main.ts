@@ -8,7 +8,10 @@ import { type Command, ExitCode } from './base/command.ts';
 import { allClientCommands, clientCommandsNamed } from './client/groups.ts';
 import type { ClientHost } from './client/host.ts';
 import { runCommandLine } from './ctl/command-line.ts';
+import { showSourcesInStacks } from './ctl/source-stacks.ts';
 import { kedgeVersion } from './ctl/version.ts';
+
+showSourcesInStacks();
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -32,9 +35,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? 0 : ExitCode.failed),
 );
 
-const words = process.argv.slice(2);
-process.exit(
-  await runCommandLine(words, {
+main(process.argv.slice(2)).then((code) => process.exit(code));
+
+async function main(words: readonly string[]): Promise<number> {
+  return runCommandLine(words, {
     commands: (await clientCommandsNamed(words, clientHost)) ?? (await serveAlone(words)) ?? (await allCommands()),
     version: kedgeVersion(),
     environment: process.env,
@@ -43,8 +47,8 @@ process.exit(
       err: (text) => process.stderr.write(text),
       columns: process.stdout.columns,
     },
-  }),
-);
+  });
+}
 
 /** A server's start is its downtime: it loads nothing of what serves nobody. */
 async function serveAlone([first]: readonly string[]): Promise<Command[] | undefined> {

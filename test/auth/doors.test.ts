@@ -6,7 +6,7 @@ import { EtcdClient } from '../support/client.ts';
 import { etcdctlProgram, mustHave } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePorts } from '../support/ports.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 
@@ -24,7 +24,7 @@ describe('auth at every door', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     folder = temporaryFolder('certs');
     await run(process.execPath, [
-      join(distRoot, 'src', 'main.js'),
+      kedgeFile,
       ...['certs', '--dir', folder, '--hosts=localhost,127.0.0.1', '--clients=alice,stranger'],
     ]);
     const [plain = 0, tls = 0] = await freePorts(2);
@@ -88,7 +88,7 @@ describe('auth at every door', { timeout: 240_000 }, () => {
     const words = ['resources', '--json', '--endpoint', `https://127.0.0.1:${tlsPort}`];
     const files = [`--cacert=${join(folder, 'ca.crt')}`, `--cert=${join(folder, 'stranger.crt')}`];
     const resources = async (...flags: readonly string[]): Promise<string> => {
-      const args = [join(distRoot, 'src', 'main.js'), ...words, ...files, `--key=${join(folder, 'stranger.key')}`];
+      const args = [kedgeFile, ...words, ...files, `--key=${join(folder, 'stranger.key')}`];
       return await run(process.execPath, [...args, ...flags]).then(
         ({ stdout }) =>
           (JSON.parse(stdout) as { members: { state: string }[] }).members.map(({ state }) => state).join(),

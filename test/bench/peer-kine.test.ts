@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { hasMariadb } from '../support/mariadb.ts';
 import { hasPostgres } from '../support/postgres.ts';
+import { kedgeFile } from '../support/project.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 /**
@@ -26,7 +27,7 @@ describe.each(ENGINES)('kine beside kedge on $name', ({ name, isThere }) => {
       const { stdout } = await promisify(execFile)(process.execPath, [
         join(dist, 'bench/main.js'),
         ...['--only', `${name}-kine`, '--peer-kine', kine, '--etcd', '', '--rounds', '1', '--seconds', '0.3'],
-        ...['--kedge', `${process.execPath} ${join(dist, 'src/main.js')}`],
+        ...['--kedge', `${process.execPath} ${kedgeFile}`],
       ]);
       const lines = stdout.split('\n').filter((line) => line.startsWith(`${name}-kine`));
       expect(lines).toHaveLength(3);
@@ -59,7 +60,7 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-exec '${process.execPath}' '${join(dist, 'src/main.js')}' serve --data-dir "$(dirname "$0")/data" \\
+exec '${process.execPath}' '${kedgeFile}' serve --data-dir "$(dirname "$0")/data" \\
   --store "$endpoint" --listen-client-urls "http://$address"
 `,
   );

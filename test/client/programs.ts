@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { etcdctlProgram } from '../support/etcd.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { Ran } from './in-process.ts';
 
 /** A client program: etcdctl, or ours as it is installed. */
 export type Program = readonly string[];
 
-export const KEDGE: Program = [process.execPath, join(distRoot, 'src', 'main.js')];
+export const KEDGE: Program = [process.execPath, kedgeFile];
 
 export function etcdctl(): Program {
   const program = etcdctlProgram('3.5');

@@ -2,12 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const folder = temporaryFolder('completion');
-const script = (shell: string) =>
-  execFileSync(process.execPath, [join(distRoot, 'src', 'main.js'), 'completion', shell]).toString();
+const script = (shell: string) => execFileSync(process.execPath, [kedgeFile, 'completion', shell]).toString();
 
 /** The script in a real bash, which is asked what the last of these words could be. */
 function completed(...words: string[]): string[] {

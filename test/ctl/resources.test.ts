@@ -11,7 +11,7 @@ import { resourcesCommands } from '../../src/ctl/resources.ts';
 import { layOutFixture } from '../resources/machine-fixture.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -82,7 +82,7 @@ describe('this machine', () => {
     const { stdout } = await run(process.execPath, [
       process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
       '--allow-fs-read=*',
-      join(distRoot, 'src', 'main.js'),
+      kedgeFile,
       'resources',
       '--json',
     ]);
@@ -95,7 +95,6 @@ describe('this machine', () => {
 
   it.runIf(hasStrace())('the real one, and no process is started for it: threads of our own alone', async () => {
     const trace = join(temporaryFolder('strace'), 'trace');
-    const main = join(distRoot, 'src', 'main.js');
     await run('strace', [
       '-f',
       '-qq',
@@ -104,7 +103,7 @@ describe('this machine', () => {
       '-o',
       trace,
       process.execPath,
-      main,
+      kedgeFile,
       'resources',
       '--json',
     ]);

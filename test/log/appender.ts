@@ -1,4 +1,5 @@
 import { logFor } from '../../src/log/engines.ts';
+import type { AppendResult } from '../../src/mvcc/log.ts';
 import { batchAfter, headAfter } from './batches.ts';
 
 /*
@@ -18,7 +19,7 @@ try {
 process.send?.({ opened: head });
 
 // Like the Writer's pipeline: the next batch leaves before the last one is answered.
-const waiting: { readonly after: number; readonly result: Promise<unknown> }[] = [];
+const waiting: { readonly after: number; readonly result: Promise<AppendResult> }[] = [];
 for (;;) {
   while (waiting.length < Number(inFlight)) {
     const batch = batchAfter(head);
@@ -27,9 +28,9 @@ for (;;) {
   }
   const next = waiting.shift();
   if (next === undefined) continue;
+  let kind: string;
   try {
-    await next.result;
-    process.send?.({ committed: next.after });
+    kind = (await next.result).kind;
   } catch (error) {
     for (const other of waiting.splice(0)) await other.result.catch(() => {});
     head = await log.head();
@@ -37,5 +38,9 @@ for (;;) {
     const { code, message } = error as { code: string; message: string };
     process.send?.({ failed: code, message, readable: found.length > 0 });
     await new Promise((resolve) => setTimeout(resolve, 50));
+    continue;
   }
+  // Nobody else appends to this store.
+  if (kind !== 'committed') throw new Error(`an append was answered with ${kind}`);
+  process.send?.({ committed: next.after });
 }

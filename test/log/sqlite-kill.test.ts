@@ -28,6 +28,7 @@ describe('kill -9 of a process that appends', () => {
       const appender = new Appender(url, 1 + (round % 3));
       expect(await appender.until((told) => told.opened !== undefined)).toEqual({ opened: head });
       await new Promise((resolve) => setTimeout(resolve, random() * 120));
+      expect(appender.process.exitCode, `round ${round}: it has ended by itself`).toBe(null);
       await appender.kill();
       const acknowledged = Math.max(head, ...appender.told.map((told) => told.committed ?? 0));
 

@@ -1,14 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 
 /** For a test or hook: each starts several servers and programs, one after the other, on a machine that has other work. */
 export const TIMEOUT_MS = 300_000;
 
-const program = [join(distRoot, 'src', 'main.js')];
+const program = [kedgeFile];
 
 /** A store that startKedge with this data folder serves; it need not survive a power cut, and is made quickly. */
 export function storeUrl(folder: string): string {

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PeersReport } from '../../src/peers/report.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { pause } from './member.ts';
@@ -116,7 +116,7 @@ class Member {
     this.#server = new ServerProcess(
       [
         ...this.host.inside,
-        ...[process.execPath, join(distRoot, 'src', 'main.js'), 'serve', `--name=${this.name}`],
+        ...[process.execPath, kedgeFile, 'serve', `--name=${this.name}`],
         `--data-dir=${join(this.#folder, this.name)}`,
         `--listen-client-urls=unix://${this.#socket}`,
         ...[`--peer-listen=${this.host.ip}:2380`, '--peer-cluster=test', '--log-format=json'],

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
 /** Starts a kedge and waits until it serves, for as long as that takes where many start on few cores. */
@@ -11,8 +10,7 @@ export async function startPatiently(
 ): Promise<ServerProcess> {
   const url = `http://127.0.0.1:${port}`;
   const urls = [`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`];
-  const main = join(distRoot, 'src', 'main.js');
-  const command = [process.execPath, main, 'serve', `--data-dir=${dataDir}`, ...urls, ...flags];
+  const command = [process.execPath, kedgeFile, 'serve', `--data-dir=${dataDir}`, ...urls, ...flags];
   const server = new ServerProcess(command, port, {}, ownFolder);
   await server.ready(120_000);
   return server;

@@ -7,7 +7,7 @@ import type { PeersReport } from '../../src/peers/report.ts';
 import { etcdctlProgram, mustHave } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { removeFolder, temporaryFolder } from '../support/temporary.ts';
 import { pause } from './member.ts';
@@ -116,12 +116,11 @@ describe('several kedges', { timeout: 150_000 }, () => {
   it('are shown by kedge peers, as a table and as JSON, and by metrics', async () => {
     const [first] = fleet as [Process];
     const words = ['peers', '--endpoint', `http://${first.server.endpoint}`];
-    const main = join(distRoot, 'src', 'main.js');
-    const table = (await run(process.execPath, [main, ...words])).stdout;
+    const table = (await run(process.execPath, [kedgeFile, ...words])).stdout;
     expect(table).toContain('8 of 8 linked, 9 addresses listed');
     expect(table).toMatch(/^ID +NAME +ADDRESS +FROM +STATE +SINCE +RTT +ABLE +DUTIES$/m);
     for (const { index } of fleet) expect(table).toContain(` kedge-${index} `);
-    const json = JSON.parse((await run(process.execPath, [main, ...words, '--json'])).stdout) as PeersReport;
+    const json = JSON.parse((await run(process.execPath, [kedgeFile, ...words, '--json'])).stdout) as PeersReport;
     expect(json.members).toHaveLength(8);
     const metrics = await (await fetch(`http://${first.server.endpoint}/metrics`)).text();
     expect(metrics).toMatch(/^kedge_peers_listed 9$/m);
@@ -182,10 +181,9 @@ describe('several kedges', { timeout: 150_000 }, () => {
 });
 
 describe('kedge with flags about peers', () => {
-  const main = join(distRoot, 'src', 'main.js');
   const kedge = async (...words: string[]): Promise<string> => {
     try {
-      const { stdout } = await run(process.execPath, [main, ...words], { timeout: 120_000 });
+      const { stdout } = await run(process.execPath, [kedgeFile, ...words], { timeout: 120_000 });
       return `0 ${stdout}`;
     } catch (error) {
       const { code, stderr } = error as { code: number; stderr: string };

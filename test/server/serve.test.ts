@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { etcdctlProgram, mustHave } from '../support/etcd.ts';
 import { type KedgeOptions, startKedge } from '../support/kedge.ts';
 import { freePort } from '../support/ports.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -24,7 +24,7 @@ async function start(options: KedgeOptions = {}): Promise<ServerProcess> {
 /** Runs kedge to its end. */
 async function kedge(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
-    const done = await run(process.execPath, [join(distRoot, 'src', 'main.js'), ...words], { timeout: 30_000 });
+    const done = await run(process.execPath, [kedgeFile, ...words], { timeout: 30_000 });
     return { code: 0, ...done };
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string };
@@ -55,7 +55,9 @@ describe('kedge serve', () => {
     const lines = server.output
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      // Said where a machine is so busy that opening an empty store takes a second.
+      .filter(({ msg }) => msg !== 'loaded');
     expect(lines.map(({ msg }) => msg)).toEqual([
       'flags of etcd without effect here',
       'serving',

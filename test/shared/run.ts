@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { showEvent } from '../crash/journal.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { Random } from '../support/random.ts';
 import { pause } from './database.ts';
 import type { Fleet } from './fleet.ts';
@@ -77,7 +76,7 @@ export async function goesOn(load: Load): Promise<void> {
 /** `kedge check` of all replicas, as a user runs it: throws with what it printed when something is wrong. */
 export async function kedgeCheck(endpoints: readonly string[]): Promise<string> {
   const urls = endpoints.map((endpoint) => `http://${endpoint}`).join(',');
-  const args = [join(distRoot, 'src', 'main.js'), 'check', '--quiet', '--endpoints', urls];
+  const args = [kedgeFile, 'check', '--quiet', '--endpoints', urls];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return stdout;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
-import { distRoot } from './project.ts';
+import { kedgeFile } from './project.ts';
 import { ServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -29,7 +29,7 @@ export async function startKedge(options: KedgeOptions = {}): Promise<ServerProc
       ...(options.prefix ?? []),
       process.execPath,
       ...(options.nodeArgs ?? []),
-      join(distRoot, 'src', 'main.js'),
+      kedgeFile,
       'serve',
       `--data-dir=${options.dataDir ?? join(ownFolder ?? '', 'data')}`,
       `--listen-client-urls=http://${host}:${port}`,

@@ -13,3 +13,6 @@ export const projectRoot: string = rootAbove(import.meta.dirname);
 
 /** The folder that tsc wrote and that this test runs from (`dist`, or whatever KEDGE_DIST names). */
 export const distRoot: string = join(import.meta.dirname, '..', '..');
+
+/** The program as bin/kedge runs it: bundled, not what tsc wrote. */
+export const kedgeFile: string = join(distRoot, 'kedge', 'main.js');

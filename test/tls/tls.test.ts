@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { etcdctlProgram, mustHave } from '../support/etcd.ts';
 import { startKedge } from '../support/kedge.ts';
 import { freePorts } from '../support/ports.ts';
-import { distRoot } from '../support/project.ts';
+import { kedgeFile } from '../support/project.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -31,8 +31,7 @@ async function outcome(program: string, ...args: string[]): Promise<Outcome> {
   }
 }
 
-const kedgeCommand = (...words: string[]): Promise<Outcome> =>
-  outcome(process.execPath, join(distRoot, 'src', 'main.js'), ...words);
+const kedgeCommand = (...words: string[]): Promise<Outcome> => outcome(process.execPath, kedgeFile, ...words);
 
 let folder: string;
 const at = (name: string): string => join(folder, name);

@@ -61,4 +61,14 @@ describe('the slot for small appends', () => {
     slot.abandon(new LogError('unavailable', 'the thread has ended'));
     await expect(waiting).rejects.toMatchObject({ code: 'ambiguous', message: 'the thread has ended' });
   });
+
+  it('takes the answer that the thread gave before it ended', async () => {
+    const slot = new AppendSlot();
+    const waiting = slot.append(batch('x'), { ring: () => {} });
+    serveSlot(slot.shared, () => 'moved', 'kedge.db');
+    slot.abandon(new LogError('unavailable', 'the thread has ended'));
+    expect(await waiting).toEqual({ kind: 'moved' });
+    // The notify of that answer comes to nobody.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  });
 });

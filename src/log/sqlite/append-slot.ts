@@ -46,8 +46,8 @@ export class AppendSlot {
     numbers: new Float64Array(new SharedArrayBuffer(8)),
     data: new SharedArrayBuffer(SLOT_BYTES),
   };
-  /** Ends the wait of the append under way: no answer will come. */
-  #reject: ((why: LogError) => void) | undefined;
+  /** Ends the wait of the append under way, by its answer; without one (`why`) none will come. */
+  #end: ((why?: LogError) => void) | undefined;
 
   fits(batch: AppendBatch, bytes: number): boolean {
     return bytes <= SLOT_BYTES && batch.notes.length === 0 && batch.changes.length > 0;
@@ -63,30 +63,37 @@ export class AppendSlot {
     Atomics.store(words, TURN, Turn.asked);
     thread.ring();
     return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      const answered = (): void => {
-        this.#reject = undefined;
+      const end = (why?: LogError): void => {
+        // Abandoned before its last waking.
+        if (this.#end !== end) return;
+        this.#end = undefined;
+        if (why !== undefined) {
+          reject(why);
+          return;
+        }
         try {
           resolve(this.#result());
         } catch (error) {
           reject(error);
         }
       };
+      this.#end = end;
       const wait = (): void => {
         // Looked at again after each waking: the thread's notify for the append before may come when that one's answer
         // has been taken already, and wakes this one.
         const waiting = Atomics.waitAsync(words, TURN, Turn.asked);
         if (waiting.async) void waiting.value.then(wait);
-        else answered();
+        else end();
       };
       wait();
     });
   }
 
-  /** The thread has ended. What was asked of it may be written or not. */
+  /** The thread has ended. What it has not answered may be written or not; its answer may come later than its end. */
   abandon(why: LogError): void {
-    this.#reject?.(new LogError('ambiguous', why.message, { cause: why }));
-    this.#reject = undefined;
+    if (Atomics.load(this.shared.words, TURN) === Turn.asked)
+      this.#end?.(new LogError('ambiguous', why.message, { cause: why }));
+    else this.#end?.();
   }
 
   #result(): AppendResult {

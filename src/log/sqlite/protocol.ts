@@ -1,5 +1,5 @@
 import type { LogSize, LogState } from '../../mvcc/log.ts';
-import type { AlarmKind, Note } from '../../mvcc/types.ts';
+import type { AlarmKind, Note, Position } from '../../mvcc/types.ts';
 import type { SharedSlot } from './append-slot.ts';
 import type { ErrorMessage } from './errors.ts';
 import type { SqliteOptions } from './options.ts';
@@ -36,6 +36,9 @@ export interface PackedAppend {
 /** The writer thread's calls: name → [arguments, answer]. */
 export interface WriterCalls {
   open: [undefined, LogState];
+  /** Rows after a position, without values. */
+  heads: [Position, PackedRows];
+  size: [undefined, LogSize];
   /** undefined: committed. */
   append: [AppendCall, 'moved' | undefined];
   compact: [number, undefined];
@@ -52,10 +55,7 @@ export interface AppendCall extends PackedAppend {
 
 /** The reader thread's calls. */
 export interface ReaderCalls {
-  open: [undefined, undefined];
   head: [undefined, number];
-  /** Rows after a position, without values. */
-  heads: [{ readonly revision: number; readonly sub: number }, PackedRows];
   changes: [{ readonly after: number; readonly bytesMax: number }, PackedRows];
   rows: [Float64Array<ArrayBuffer>, PackedRows];
   size: [undefined, LogSize];

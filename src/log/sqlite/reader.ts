@@ -1,17 +1,13 @@
-import type Database from 'better-sqlite3';
 import { invariant } from '../../base/invariant.ts';
-import type { LogSize } from '../../mvcc/log.ts';
 import { CHANGES_PER_TXN_MAX } from '../../mvcc/types.ts';
 import { connect } from './connection.ts';
 import { codeOf } from './errors.ts';
+import { sizeOf } from './file-size.ts';
 import type { SqliteOptions } from './options.ts';
 import { packParts, Records, recordsBytes } from './packed-batch.ts';
 import type { Handlers, ReaderCalls } from './protocol.ts';
-import { allBytes, allNumbers, NumberReader, rowNumbers } from './row-numbers.ts';
+import { allBytes, allNumbers, NO_BYTES, NumberReader, readNumbers, rowNumbers } from './row-numbers.ts';
 import { HEAD_SQL, idOf } from './schema.ts';
-
-/** Rows of one batch of heads. */
-const HEADS_MAX = 8192;
 
 /** Rows whose numbers `changes` looks at, at a time, to find where to stop. */
 const CHANGES_CHUNK_ROWS = 512;
@@ -21,8 +17,6 @@ const CHANGES_ROWS_MAX = 65_536;
 
 /** Positions asked for in one statement. */
 const ROWS_CHUNK = 1024;
-
-const NO_BYTES = Buffer.alloc(0);
 
 /** Aggregates of no rows are null. */
 type Bytes = Buffer | null;
@@ -35,13 +29,6 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
   const end = db.prepare('COMMIT');
   const headOf = db.prepare<[], number>(HEAD_SQL).pluck();
 
-  const headsAfter = db
-    .prepare<[number, number, number], [number, Bytes, Bytes]>(
-      `SELECT count(*), ${allNumbers(rowNumbers('l.value_bytes'))}, ${allBytes('l.key')}
-         FROM (SELECT id, key, create_revision, version, lease, deleted, length(value) AS value_bytes
-                 FROM log WHERE id > (? << 22 | ?) ORDER BY id LIMIT ?) AS l`,
-    )
-    .raw();
   const numbersAfter = db
     .prepare<[number, number, number], [number, Bytes]>(
       `SELECT count(*), ${allNumbers(rowNumbers('l.value_bytes'))}
@@ -97,25 +84,8 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
     out.values.push(found?.[2] ?? NO_BYTES);
   }
 
-  function headsIn(revision: number, sub: number, rowsMax: number): [number, Bytes, Bytes] {
-    try {
-      return headsAfter.get(revision, sub, rowsMax) ?? [0, null, null];
-    } catch (error) {
-      if (codeOf(error) !== 'SQLITE_TOOBIG' || rowsMax === 1) throw error;
-      return headsIn(revision, sub, rowsMax >>> 1);
-    }
-  }
-
   return {
-    open: () => undefined,
-
     head: () => headOf.get() ?? 0,
-
-    heads({ revision, sub }) {
-      const [rows, text, keys] = headsIn(revision, sub, HEADS_MAX);
-      const records = readRecords(text, rows);
-      return { rows, buffer: packParts([records.buffer, keys ?? NO_BYTES]) };
-    },
 
     changes: ({ after, bytesMax }) =>
       atOneMoment(() => {
@@ -126,7 +96,7 @@ export function createReader(options: SqliteOptions): Handlers<ReaderCalls> {
         let sub = CHANGES_PER_TXN_MAX - 1;
         for (let full = false; !full; ) {
           const [found, text] = numbersAfter.get(revision, sub, CHANGES_CHUNK_ROWS) ?? [0, null];
-          const { records, buffer } = readRecords(text, found);
+          const { records, buffer } = readNumbers(text, found);
           let taken = 0;
           for (; taken < found; taken++) {
             const enough = bytes >= bytesMax || rows >= CHANGES_ROWS_MAX;
@@ -176,25 +146,4 @@ function idsOf(positions: Float64Array, from: number, to: number): string {
   const ids = new Array<number | bigint>(to - from);
   for (let i = from; i < to; i++) ids[i - from] = idOf(positions[i * 2] as number, positions[i * 2 + 1] as number);
   return `[${ids.join()}]`;
-}
-
-/** Numbers of rows in ascending order. */
-function readRecords(text: Bytes, rows: number): { buffer: ArrayBuffer; records: Records } {
-  const buffer = new ArrayBuffer(recordsBytes(rows));
-  const records = new Records(buffer, rows);
-  const reader = new NumberReader(text ?? NO_BYTES);
-  let revision = 0;
-  for (let i = 0; i < rows; i++) {
-    reader.readRow(records, i);
-    invariant(records.revision(i) >= revision, 'SQLite gave rows out of order');
-    revision = records.revision(i);
-  }
-  return { buffer, records };
-}
-
-function sizeOf(db: Database.Database): LogSize {
-  const page = Number(db.pragma('page_size', { simple: true }));
-  const pages = Number(db.pragma('page_count', { simple: true }));
-  const free = Number(db.pragma('freelist_count', { simple: true }));
-  return { totalBytes: page * pages, inUseBytes: page * (pages - free) };
 }

@@ -1,6 +1,6 @@
 import { invariant } from '../../base/invariant.ts';
 import { NO_LEASE } from '../../mvcc/types.ts';
-import type { Records } from './packed-batch.ts';
+import { Records, recordsBytes } from './packed-batch.ts';
 
 /*
  * Each value that crosses from SQLite to JavaScript costs about half a microsecond, so a batch of rows crosses as
@@ -23,6 +23,23 @@ export function allBytes(column: string): string {
 /** SQL: as NumberReader takes them. A position without a row is "-". */
 export function allNumbers(numbers: string): string {
   return `CAST(group_concat(${numbers}) AS BLOB)`;
+}
+
+/** What an aggregate of no rows has for bytes. */
+export const NO_BYTES = Buffer.alloc(0);
+
+/** The numbers of rows in ascending order, as `allNumbers` gives them. */
+export function readNumbers(text: Buffer | null, rows: number): { buffer: ArrayBuffer; records: Records } {
+  const buffer = new ArrayBuffer(recordsBytes(rows));
+  const records = new Records(buffer, rows);
+  const reader = new NumberReader(text ?? NO_BYTES);
+  let revision = 0;
+  for (let i = 0; i < rows; i++) {
+    reader.readRow(records, i);
+    invariant(records.revision(i) >= revision, 'SQLite gave rows out of order');
+    revision = records.revision(i);
+  }
+  return { buffer, records };
 }
 
 const COMMA = 44;

@@ -16,6 +16,7 @@ import { ThreadClient } from './thread-client.ts';
  *   main thread                      writer thread                     the file
  *   append ── packed batch ────────▶ BEGIN IMMEDIATE … COMMIT ───────▶ kedge.db-wal ──▶ kedge.db
  *   rows, changes, head, size ─────▶ reader thread ◀──────────────────┘ (readers never wait for the writer)
+ *                                    which the first of these starts, size excepted: till then the writer answers it
  *   snapshot ──────────────────────▶ a thread for its while: VACUUM INTO
  *
  * The main thread packs and unpacks and never touches the file: no request waits for a disk. Commits are durable
@@ -51,11 +52,7 @@ export class SqliteLog implements Log {
         { role: 'writer', options: this.#options, slot: this.#slot.shared },
         (why) => this.#slot.abandon(why),
       );
-      this.#reader = new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options, slot: undefined });
-      // The reader opens the file when it is first asked, which is after the writer has made and checked it.
-      const state = await this.#writer.call('open', undefined);
-      await this.#reader.call('open', undefined);
-      return state;
+      return await this.#writer.call('open', undefined);
     } catch (error) {
       await this.close();
       throw error;
@@ -63,14 +60,15 @@ export class SqliteLog implements Log {
   }
 
   async load(visit: (rows: readonly ChangeHead[]) => void | Promise<void>): Promise<void> {
-    const reader = this.#forReading();
-    let next = reader.call('heads', { revision: 0, sub: 0 });
+    // Nobody writes yet.
+    const writer = this.#forWriting();
+    let next = writer.call('heads', { revision: 0, sub: 0 });
     for (;;) {
       const heads = unpack(await next).heads();
       const last = heads.at(-1);
       if (last === undefined) return;
       // The thread gathers the next batch while this one is being visited.
-      next = reader.call('heads', { revision: last.revision, sub: last.sub });
+      next = writer.call('heads', { revision: last.revision, sub: last.sub });
       next.catch(() => {});
       await visit(heads);
     }
@@ -130,6 +128,8 @@ export class SqliteLog implements Log {
   }
 
   async defragment(): Promise<void> {
+    // Sizes are asked for meanwhile.
+    this.#forReading();
     await this.#forWriting().call('defragment', undefined);
   }
 
@@ -138,11 +138,13 @@ export class SqliteLog implements Log {
   }
 
   async size(): Promise<LogSize> {
-    return this.#forReading().call('size', undefined);
+    return this.#reader === undefined
+      ? this.#forWriting().call('size', undefined)
+      : this.#forReading().call('size', undefined);
   }
 
   async snapshot(): Promise<LogSnapshot> {
-    this.#forReading();
+    this.#forWriting();
     const taking = takeSnapshot(this.#options.file, this.#snapshots);
     const done: Promise<unknown> = taking.then(
       () => this.#taking.delete(done),
@@ -170,7 +172,9 @@ export class SqliteLog implements Log {
   }
 
   #forReading(): ThreadClient<ReaderCalls> {
-    if (this.#reader === undefined || this.#closing !== undefined) throw this.#closed();
+    if (this.#writer === undefined || this.#closing !== undefined) throw this.#closed();
+    // Started when first asked for, which is after the writer has made and checked the file.
+    this.#reader ??= new ThreadClient<ReaderCalls>({ role: 'reader', options: this.#options, slot: undefined });
     return this.#reader;
   }
 

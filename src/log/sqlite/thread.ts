@@ -22,15 +22,20 @@ let handlers: Record<string, Handler> | undefined;
 for (let open = true; open; ) {
   // Read before the messages are: a ring that comes in between ends the sleep at once.
   const rung = Atomics.load(bell, 0);
-  // Before the messages: an append that came as one while the slot was taken is later than the slot's.
-  if (slot !== undefined) serveSlot(slot, (call) => handlerOf('append')(call), options.file);
+  serveWriterSlot();
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+    // Before each message: what came as one while the slot was taken, an append or the end, is later than the slot's.
+    serveWriterSlot();
     const message = next.message as CallMessage;
     const answer = answerTo(message);
     port.postMessage(answer, transferables(answer));
     if (message.call === 'close') open = false;
   }
   if (open) Atomics.wait(bell, 0, rung);
+}
+
+function serveWriterSlot(): void {
+  if (slot !== undefined) serveSlot(slot, (call) => handlerOf('append')(call), options.file);
 }
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {

@@ -55,7 +55,7 @@ export class ThreadPasswords implements Passwords {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { name: 'kedge-passwords' });
+    const worker = new Worker(new URL('./password-thread.js', import.meta.url), { name: 'kedge-passwords' });
     worker.unref();
     worker.on('message', ({ id, answer }: PasswordAnswer) => {
       const waiting = this.#waiting.get(id);
