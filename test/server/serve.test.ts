@@ -88,9 +88,12 @@ describe('kedge serve', () => {
         `--listen-metrics-urls=http://127.0.0.1:${metrics}`,
       ],
     };
-    await (await start(options)).kill();
+    // Ready is said of the first place; of all of them when it tells where it listens.
+    const killed = await start(options);
+    await untilOutput(killed, 'Ctrl-C');
+    await killed.kill();
     expect(existsSync(socketPath)).toBe(true);
-    await start(options);
+    await untilOutput(await start(options), 'Ctrl-C');
     for (const place of [port, second, metrics]) {
       expect(await (await fetch(`http://127.0.0.1:${place}/readyz`)).text()).toBe('ok\n');
     }
