@@ -89,7 +89,8 @@ export class ReloadingStore implements StoreApi {
     // Those too that are gone.
     const names = [...before.records.list(''), ...store.records.list('')].map(({ name }) => name);
     for (const name of new Set(names)) this.#tellRecord(name);
-    before.endWatches(store.revision);
+    // Where clients may go on from; of a store that was never compacted that is where it is.
+    before.endWatches(store.compactRevision || store.revision);
     await before.stop();
   }
 
