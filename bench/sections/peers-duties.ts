@@ -40,13 +40,16 @@ export async function dutyFindings(context: SectionContext, ports: readonly numb
   const url = database.url(database.freshDatabase());
   const secretFile = secretFileIn(folder);
   const replicas: Replica[] = [];
+  const started: KedgeMember[] = [];
   const log = new PostgresLog(parsePostgresUrl(url));
   try {
     const peerPort = ports.at(-1) ?? 0;
     const addresses = ports.map((_, i) => `127.0.4.${i + 1}:${peerPort}`);
     for (const [i, port] of ports.entries()) {
       const flags = [...peerFlags(i, peerPort, addresses, secretFile), `--store=${url}`];
-      replicas.push({ member: new KedgeMember(`d${i}`, kedge, folder, port, flags), endpoint: `127.0.0.1:${port}` });
+      const member = new KedgeMember(`d${i}`, kedge, folder, port, flags);
+      started.push(member);
+      replicas.push({ member, endpoint: `127.0.0.1:${port}` });
     }
     await until(() => replicas.every(({ member }) => member.linked === replicas.length - 1));
     await log.open();
@@ -81,7 +84,8 @@ export async function dutyFindings(context: SectionContext, ports: readonly numb
       await claims.stop();
     }
   } finally {
-    for (const { member } of replicas) {
+    // The victims too, of which one is frozen.
+    for (const member of started) {
       member.signal('SIGCONT');
       member.signal('SIGKILL');
     }

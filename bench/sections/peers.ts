@@ -9,7 +9,8 @@ import { watchFindings } from './peers-watch.ts';
 import type { Section, SectionContext } from './section.ts';
 
 const membersCount = 9;
-const idleSeconds = 20;
+/** Long enough for a garbage collection of all, which comes once in some minutes, to weigh what it weighs. */
+const idleSeconds = 60;
 const hintsPerSecond = 50;
 const hintSeconds = 10;
 
