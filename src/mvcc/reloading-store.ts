@@ -65,8 +65,8 @@ export class ReloadingStore implements StoreApi {
     await this.#current?.stop();
   }
 
-  /** `kind`: why there is no way on from the current one. */
-  async #open(onProgress?: (rows: number, rowsTotal: number) => void, kind?: LostKind): Promise<void> {
+  /** `lost`: why there is no way on from the current one. */
+  async #open(onProgress?: (rows: number, rowsTotal: number) => void, lost?: LostKind): Promise<void> {
     const store: Store = this.#parts.open(this.stats, (kind) => this.#reload(store, kind));
     // Before anything can be asked of it, and also when it cannot be started: stop lets go of what it holds.
     const before = this.#current;
@@ -75,7 +75,7 @@ export class ReloadingStore implements StoreApi {
       await store.start(onProgress);
       // Another store's database in the place of ours has lost nothing.
       const isOurs = before?.clusterId === store.clusterId;
-      if (kind === 'foreign' && before !== undefined && isOurs) await store.leap(leapFrom(before.revision));
+      if (lost === 'foreign' && before !== undefined && isOurs) await store.leap(leapFrom(before.revision));
     } catch (error) {
       await store.stop();
       throw error;
