@@ -1,8 +1,8 @@
 /** A server under measurement: a child process group with a data folder of its own, on a free port of loopback. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../test/support/ports.ts';
 import { keyTemplate } from '../etcd/keyspace.ts';
 import { FixedMessage } from '../etcd/messages.ts';
 import { path } from '../etcd/paths.ts';
@@ -138,13 +138,4 @@ class OneGet implements Workload {
   check(): void {
     // Any answer will do.
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

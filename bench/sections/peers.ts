@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort, freePorts } from '../../test/support/ports.ts';
 import type { Finding } from '../finding.ts';
 import { Histogram } from '../load/histogram.ts';
 import { BareFleet } from '../members/bare-fleet.ts';
@@ -162,16 +162,4 @@ function median(figures: readonly number[]): number {
 
 function seconds(ms: number): number {
   return ms / 1000;
-}
-
-async function freePort(): Promise<number> {
-  return (await freePorts(1))[0] ?? 0;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
