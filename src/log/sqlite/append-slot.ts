@@ -3,6 +3,7 @@ import { type AppendBatch, type AppendResult, LogError } from '../../mvcc/log.ts
 import { type ErrorMessage, translate } from './errors.ts';
 import { packChanges } from './packed-batch.ts';
 import type { PackedAppend } from './protocol.ts';
+import type { Spin } from './spin.ts';
 
 /*
  * One append at a time goes to the writer thread through shared memory: the rows are packed where the thread reads
@@ -11,6 +12,9 @@ import type { PackedAppend } from './protocol.ts';
  *
  *   main    pack rows ─▶ turn = asked ─▶ ring the bell            Atomics.waitAsync(turn) ─▶ result
  *   thread                                    append ─▶ turn = committed | moved | failed ─▶ notify
+ *
+ * In a streak of small appends either end looks for the other for a while before it sleeps (spin.ts), the main thread
+ * once in each turn of its event loop, so that everybody else is served meanwhile.
  */
 
 /** What both threads see. */
@@ -46,8 +50,13 @@ export class AppendSlot {
     numbers: new Float64Array(new SharedArrayBuffer(8)),
     data: new SharedArrayBuffer(SLOT_BYTES),
   };
+  readonly #spin: Spin;
   /** Ends the wait of the append under way, by its answer; without one (`why`) none will come. */
   #end: ((why?: LogError) => void) | undefined;
+
+  constructor(spin: Spin) {
+    this.#spin = spin;
+  }
 
   fits(batch: AppendBatch, bytes: number): boolean {
     return bytes <= SLOT_BYTES && batch.notes.length === 0 && batch.changes.length > 0;
@@ -60,6 +69,7 @@ export class AppendSlot {
     packChanges(batch.changes, data);
     words[ROWS] = batch.changes.length;
     numbers[EXPECTED_HEAD] = batch.expected.revision;
+    this.#spin.noteAppend(batch.changes.length);
     Atomics.store(words, TURN, Turn.asked);
     thread.ring();
     return new Promise((resolve, reject) => {
@@ -79,6 +89,10 @@ export class AppendSlot {
       };
       this.#end = end;
       const wait = (): void => {
+        if (this.#end === end && this.#spin.goesOn && Atomics.load(words, TURN) === Turn.asked) {
+          setImmediate(wait);
+          return;
+        }
         // Looked at again after each waking: the thread's notify for the append before may come when that one's answer
         // has been taken already, and wakes this one.
         const waiting = Atomics.waitAsync(words, TURN, Turn.asked);
@@ -107,17 +121,21 @@ export class AppendSlot {
   }
 }
 
-/** The thread's end: does the append that waits in the slot, if one does. Throws InvariantError only. */
+/**
+ * The thread's end: does the append that waits in the slot, if one does. Returns how many changes it was given, 0 when
+ * none waited. Throws InvariantError only.
+ */
 export function serveSlot(
   { words, numbers, data }: SharedSlot,
   append: (call: PackedAppend) => unknown,
   file: string,
-): void {
-  if (Atomics.load(words, TURN) !== Turn.asked) return;
+): number {
+  if (Atomics.load(words, TURN) !== Turn.asked) return 0;
+  const rows = words[ROWS] as number;
   let turn: number = Turn.committed;
   try {
     const expectedHead = numbers[EXPECTED_HEAD] as number;
-    const result = append({ buffer: data, rows: words[ROWS] as number, expectedHead, notes: undefined });
+    const result = append({ buffer: data, rows, expectedHead, notes: undefined });
     if (result === 'moved') turn = Turn.moved;
   } catch (error) {
     if (error instanceof InvariantError) throw error;
@@ -127,4 +145,5 @@ export function serveSlot(
   }
   Atomics.store(words, TURN, turn);
   Atomics.notify(words, TURN);
+  return rows;
 }

@@ -12,7 +12,7 @@ describe('the SQLite URL', () => {
   });
 
   it('takes parameters', () => {
-    const url = 'sqlite:///a.db?synchronous=normal&check=full&cache_mib=8&mmap_mib=0&wal_mib=4';
+    const url = 'sqlite:///a.db?synchronous=normal&check=full&cache_mib=8&mmap_mib=0&wal_mib=4&spin=off';
     expect(parseSqliteUrl(url)).toEqual({
       file: '/a.db',
       synchronous: 'normal',
@@ -20,6 +20,7 @@ describe('the SQLite URL', () => {
       cacheBytes: 8 * 2 ** 20,
       mmapBytes: 0,
       walBytes: 4 * 2 ** 20,
+      spin: false,
     });
   });
 
@@ -33,6 +34,7 @@ describe('the SQLite URL', () => {
     ['sqlite:///a?cache_mib=0', 'parameter cache_mib is "0"; it must be a whole number of MiB from 1'],
     ['sqlite:///a?cache_mib=1e3', 'parameter cache_mib'],
     ['sqlite:///a?wal_mib=1&wal_mib=2', 'parameter wal_mib is given twice'],
+    ['sqlite:///a?spin=on', 'parameter spin is "on"; it must be auto or off'],
     ['sqlite:///a?sync=full', 'unknown parameter sync; known parameters: synchronous=full|normal'],
   ])('refuses %s', (url, text) => {
     const parse = () => parseSqliteUrl(url);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { LogError } from '../../mvcc/log.ts';
 
@@ -23,6 +24,8 @@ export interface SqliteOptions {
    * more CPU per row, and what it did to the pauses did not show clearly.)
    */
   readonly walBytes: number;
+  /** Whether, in a streak of small commits, both threads look for each other for a while before they sleep (spin.ts). */
+  readonly spin: boolean;
 }
 
 const MIB = 2 ** 20;
@@ -34,9 +37,12 @@ export const SQLITE_DEFAULTS = {
   cacheBytes: 16 * MIB,
   mmapBytes: 1024 * MIB,
   walBytes: 8 * MIB,
+  // With one core, or a share of one, the other thread would have to wait for the one that looks.
+  spin: availableParallelism() > 1,
 } as const satisfies Omit<SqliteOptions, 'file'>;
 
-const HELP = 'known parameters: synchronous=full|normal, check=auto|quick|full|off, cache_mib, mmap_mib, wal_mib';
+const HELP =
+  'known parameters: synchronous=full|normal, check=auto|quick|full|off, cache_mib, mmap_mib, wal_mib, spin=auto|off';
 
 /**
  * Reads `sqlite:///absolute/path?synchronous=full` or `sqlite:relative/path`. The path is percent-decoded.
@@ -67,6 +73,9 @@ export function parseSqliteUrl(url: string): SqliteOptions {
         break;
       case 'wal_mib':
         options.walBytes = mebibytes(url, name, value, 1, 4096);
+        break;
+      case 'spin':
+        options.spin = oneOf(url, name, value, ['auto', 'off']) === 'auto' && SQLITE_DEFAULTS.spin;
         break;
       default:
         throw refuse(url, `unknown parameter ${name}; ${HELP}`);

@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { AppendBatch, AppendResult, Log, LogSize, LogSnapshot, LogState } from '../../mvcc/log.ts';
 import { LogError } from '../../mvcc/log.ts';
@@ -8,6 +9,7 @@ import type { SqliteOptions } from './options.ts';
 import { PackedBatch, packChanges, packedBytes, packPositions } from './packed-batch.ts';
 import type { AppendCall, PackedRows, ReaderCalls, WriterCalls } from './protocol.ts';
 import { type OpenSnapshot, removeLeftSnapshots, takeSnapshot } from './snapshot.ts';
+import { Spin } from './spin.ts';
 import { ThreadClient } from './thread-client.ts';
 
 /*
@@ -29,7 +31,7 @@ export class SqliteLog implements Log {
   readonly #snapshots = new Set<OpenSnapshot>();
   /** Copies that are being made. */
   readonly #taking = new Set<Promise<unknown>>();
-  readonly #slot = new AppendSlot();
+  readonly #slot: AppendSlot;
   /** Appends under way. */
   #appends = 0;
   #lock: Lock | undefined;
@@ -39,6 +41,7 @@ export class SqliteLog implements Log {
 
   constructor(options: SqliteOptions) {
     this.#options = options;
+    this.#slot = new AppendSlot(new Spin(systemClock, options.spin));
   }
 
   async open(): Promise<LogState> {

@@ -1,9 +1,11 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
 import { InvariantError, invariant } from '../../base/invariant.ts';
 import { serveSlot } from './append-slot.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
+import { Spin } from './spin.ts';
 import { createWriter } from './writer.ts';
 
 /*
@@ -15,6 +17,8 @@ import { createWriter } from './writer.ts';
 const { role, options, bell, slot } = workerData as ThreadStart;
 const port = parentPort;
 invariant(port !== null, 'this file is the entry of a worker thread');
+
+const spin = new Spin(systemClock, options.spin);
 
 type Handler = (argument: unknown) => unknown;
 let handlers: Record<string, Handler> | undefined;
@@ -31,11 +35,14 @@ for (let open = true; open; ) {
     port.postMessage(answer, transferables(answer));
     if (message.call === 'close') open = false;
   }
+  while (open && spin.goesOn && Atomics.load(bell, 0) === rung);
   if (open) Atomics.wait(bell, 0, rung);
 }
 
 function serveWriterSlot(): void {
-  if (slot !== undefined) serveSlot(slot, (call) => handlerOf('append')(call), options.file);
+  if (slot === undefined) return;
+  const changes = serveSlot(slot, (call) => handlerOf('append')(call), options.file);
+  if (changes > 0) spin.noteAppend(changes);
 }
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
