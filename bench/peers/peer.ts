@@ -90,6 +90,15 @@ export class Peer {
     rmSync(this.dataFolder, { recursive: true, force: true });
   }
 
+  /** It stands still until it is thawed; what is sent to it waits. */
+  freeze(): void {
+    this.#signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#signal('SIGCONT');
+  }
+
   /** Ends it at once. */
   kill(): void {
     this.#isEnding = true;

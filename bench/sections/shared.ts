@@ -15,6 +15,7 @@ import { median } from '../rounds.ts';
 import { GetWorkload } from '../workloads/get.ts';
 import { PutWorkload } from '../workloads/put.ts';
 import type { Section, SectionContext } from './section.ts';
+import { putTogether } from './shared-together.ts';
 
 /*
  * Replicas on one database, which is as durable as it comes: against etcd in the same run, against the database's own
@@ -138,20 +139,13 @@ async function run(engine: Engine, { kedge, etcd, folder, pace, progress }: Sect
     progress(`${engine.name}: ${replicas} replicas`);
     const all = [one];
     for (let i = 2; i <= replicas; i += 1) all.push(await start(onStore(kedge, url(), `replica-${i}`)));
-    const together: number[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const each = Math.ceil(putsInFlight / replicas);
-      const rates = await Promise.all(
-        all.map((peer) =>
-          measure(peer, (port) => Loop.open(port, shapeOf(each), new PutWorkload(keys, valueBytes)), seconds),
-        ),
-      );
-      together.push(rates.reduce((sum, { rate }) => sum + rate, 0));
-    }
-    note(`puts through ${replicas} replicas together`, median(together), '/s', {
-      against: { what: 'one alone', figure: puts[0] ?? 0 },
-      bar: { text: 'at least 80 %', isCleared: median(together) >= 0.8 * (puts[0] ?? 0) },
+    const together = await putTogether(all, { keys, valueBytes, inFlight: putsInFlight, seconds, rounds });
+    const alone = { what: 'one alone', figure: together.one };
+    note(`puts through ${replicas} replicas together, ${putsInFlight} in flight at each`, together.all, '/s', {
+      against: alone,
+      bar: { text: 'at least 80 %', isCleared: together.all >= 0.8 * together.one },
     });
+    note(`the same, ${putsInFlight} in flight in all`, together.allShared, '/s', { against: alone });
 
     progress(`${engine.name}: a watch on another replica`);
     const lags = await watchLags(all[1] ?? one, one);

@@ -1,0 +1,70 @@
+import { EtcdClient } from '../../test/support/client.ts';
+import { Loop } from '../load/loop.ts';
+import { measure } from '../load/measure.ts';
+import { shapeOf } from '../load/workload.ts';
+import type { Peer } from '../peers/peer.ts';
+import { median } from '../rounds.ts';
+import { PutWorkload } from '../workloads/put.ts';
+
+/** What is put: as by the one alone. */
+export interface Puts {
+  readonly keys: number;
+  readonly valueBytes: number;
+  /** At each replica. */
+  readonly inFlight: number;
+  readonly seconds: number;
+  readonly rounds: number;
+}
+
+/** Replicas that have just started run code that is not compiled yet. */
+const warmUpSeconds = 8;
+
+/** Puts per second, medians. */
+export interface Together {
+  /** Of the first replica, while the others stand still. */
+  readonly one: number;
+  /** Of all of them, each with as many in flight as the one had. */
+  readonly all: number;
+  /** Of all of them, with as many in flight together as the one had. */
+  readonly allShared: number;
+}
+
+/** One replica alone against all together, turn by turn: the machine is not the same for long. */
+export async function putTogether(replicas: readonly Peer[], puts: Puts): Promise<Together> {
+  const [first, ...others] = replicas;
+  if (first === undefined) throw new Error('no replica');
+  await putThrough(replicas, puts, puts.inFlight, warmUpSeconds);
+  const rates = { one: [] as number[], all: [] as number[], allShared: [] as number[] };
+  for (let round = 0; round < puts.rounds; round += 1) {
+    for (const other of others) other.freeze();
+    try {
+      rates.one.push(await putThrough([first], puts, puts.inFlight));
+    } finally {
+      for (const other of others) other.thaw();
+    }
+    await Promise.all(others.map(catchUp));
+    rates.all.push(await putThrough(replicas, puts, puts.inFlight));
+    rates.allShared.push(await putThrough(replicas, puts, Math.ceil(puts.inFlight / replicas.length)));
+  }
+  return { one: median(rates.one), all: median(rates.all), allShared: median(rates.allShared) };
+}
+
+async function putThrough(
+  replicas: readonly Peer[],
+  { keys, valueBytes, seconds }: Puts,
+  inFlight: number,
+  forSeconds = seconds,
+): Promise<number> {
+  const open = (port: number): Promise<Loop> => Loop.open(port, shapeOf(inFlight), new PutWorkload(keys, valueBytes));
+  const measured = await Promise.all(replicas.map((replica) => measure(replica, open, forSeconds)));
+  const broken = measured.find(({ errors }) => errors > 0);
+  if (broken !== undefined) throw new Error(`puts through ${replicas.length} replicas: ${broken.firstError}`);
+  return measured.reduce((sum, { rate }) => sum + rate, 0);
+}
+
+/** A linearizable read is answered when everything before it is there. */
+async function catchUp(replica: Peer): Promise<void> {
+  const client = new EtcdClient(`127.0.0.1:${replica.port}`);
+  await client.call('KV/Range', { key: Buffer.from('/caught-up') });
+  client.close();
+}
