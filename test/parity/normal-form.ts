@@ -12,6 +12,8 @@ export const rightDifferences: Readonly<Record<string, string>> = {
     'A store never compacted stands at -1 in etcd, so that it once takes a compaction to 0; a negative revision hashes nothing there.',
   'an end of a range that is present and empty':
     'etcd 3.5 takes it for "to the last key", by accident of its decoder; 3.7 and kedge for no end. Clients leave it out.',
+  'permission for a range that ends before it begins':
+    'There is nothing in it. Whether etcd permits it depends on how its tree of permissions happens to be balanced; kedge permits it where its first key is permitted.',
   'orders and targets of sorting without a name': 'etcd 3.5 falls over them; kedge refuses them as 3.6 does.',
   'a watch ended by compaction':
     'In etcd its id stays taken, and the stream without progress, until the client cancels it too.',
