@@ -9,9 +9,8 @@ import type { Clock } from '../../base/clock.ts';
  *   append ─▶ append ─▶ … ─▶ append   a streak: each of CHANGES_MAX or fewer, each within PERIOD_MS_MAX of the last
  *                              └───── from STREAK_MIN on: look for up to LOOK_MS_MAX, then sleep
  *
- * What that may cost others is bounded: looking in vain ends the streak, and the next one must be twice as long, until a
- * look is rewarded. So a client that takes a moment longer each time costs LOOK_MS_MAX in STREAK_MAX commits. Many
- * clients that write at the same time share their commits, which ends it too.
+ * What that may cost others is bounded: looking in vain ends the streak, so there is at most LOOK_MS_MAX of it for
+ * every STREAK_MIN commits. Many clients that write at the same time share their commits, which ends it too.
  */
 
 /** More are of several clients, who keep the threads awake by themselves. */
@@ -19,9 +18,8 @@ const CHANGES_MAX = 2;
 
 /** Longest time from one append to the next of a streak. */
 const PERIOD_MS_MAX = 5;
-/** This many, one after the other, before anybody looks instead of sleeping; when looking was in vain, more. */
-const STREAK_MIN = 4;
-const STREAK_MAX = 256;
+/** This many, one after the other, before anybody looks instead of sleeping. */
+const STREAK_MIN = 8;
 /** Longest look. Where disk and client take longer, what a waking costs hardly counts. */
 const LOOK_MS_MAX = 2;
 
@@ -31,8 +29,6 @@ export class Spin {
   readonly #isOn: boolean;
   #lastMs = Number.NEGATIVE_INFINITY;
   #streak = 0;
-  /** How long it must be, from STREAK_MIN to STREAK_MAX. */
-  #streakMin = STREAK_MIN;
 
   /** `isOn` false: it never spins, as is right where there is one core for both ends. */
   constructor(clock: Clock, isOn: boolean) {
@@ -43,18 +39,13 @@ export class Spin {
   /** An append has come, of so many changes. */
   noteAppend(changes: number): void {
     const now = this.#clock.monotonicMs();
-    const periodMs = now - this.#lastMs;
+    const periodMsMax = this.#streak < STREAK_MIN ? PERIOD_MS_MAX : LOOK_MS_MAX;
+    this.#streak = changes <= CHANGES_MAX && now - this.#lastMs <= periodMsMax ? this.#streak + 1 : 0;
     this.#lastMs = now;
-    const hasLooked = this.#streak >= this.#streakMin;
-    if (changes > CHANGES_MAX || periodMs > (hasLooked ? LOOK_MS_MAX : PERIOD_MS_MAX)) this.#streak = 0;
-    else this.#streak += 1;
-    if (!hasLooked) return;
-    if (periodMs > LOOK_MS_MAX) this.#streakMin = Math.min(this.#streakMin * 2, STREAK_MAX);
-    else this.#streakMin = STREAK_MIN;
   }
 
   /** Whether to look once more instead of sleeping. */
   get goesOn(): boolean {
-    return this.#isOn && this.#streak >= this.#streakMin && this.#clock.monotonicMs() - this.#lastMs <= LOOK_MS_MAX;
+    return this.#isOn && this.#streak >= STREAK_MIN && this.#clock.monotonicMs() - this.#lastMs <= LOOK_MS_MAX;
   }
 }
