@@ -75,6 +75,12 @@ export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Fa
     counter('kedge_writer_commits_failed_total', 'Commits that failed.', store.appendsFailed),
     counter('kedge_news_asked_total', 'Questions to a shared log for what others committed.', store.newsAsked),
     counter('kedge_news_changes_total', 'Changes of other replicas that these brought.', store.newsChanges),
+    counter('kedge_batches_ahead_total', 'Batches that other replicas sent ahead of the log.', store.batchesAhead),
+    counter(
+      'kedge_batches_ahead_applied_total',
+      'Of these, batches that need not be read from the log.',
+      store.batchesAheadApplied,
+    ),
     counter('kedge_store_reloads_total', 'Times the store was loaded anew, its past being lost.', store.reloads),
     counter('kedge_store_leaps_total', 'Times the revision was taken beyond what the database has lost.', store.leaps),
     gauge('kedge_compaction_lag_revisions', 'How far the sweep is behind the horizon.', store.compactionLag),

@@ -5,6 +5,7 @@ import { LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
+import { ToldCommits } from './told-commits.ts';
 import type { Turns } from './turns.ts';
 import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.ts';
 
@@ -12,8 +13,9 @@ import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.
  * The Follower keeps the Tail up with a log that others write to as well.
  *
  *   linearizable reads ─ confirm ─┐                        ┌─▶ Tail.apply: changes and notes, in the log's order
- *   the log's hints, peers' hints ┼─▶ news(since: cursor) ─┤
+ *   the log's hints, peers' hints ┼─▶ news(since: cursor) ─┤        ▲
  *   a poll that backs off ────────┘   one question at a time└─▶ horizon, swept, alarms
+ *   the log tells of a commit ──────── ToldCommits: its batch came from its author already
  *
  * A question answers all who came before it was sent; who comes later waits for the next one. Hints may be lost: the
  * poll finds what they did not tell, soon after something has happened, rarely when nothing does.
@@ -32,6 +34,7 @@ export class Follower implements Service {
   #next: Promise<void> | undefined;
   /** A hint came while a question was under way. */
   #poked = false;
+  readonly #toldCommits: ToldCommits;
   /** The highest revision that peers say exists and that was not looked for since; they may be wrong. */
   #hinted: Revision = 0;
   #patience: Timer | undefined;
@@ -48,12 +51,22 @@ export class Follower implements Service {
   constructor(parts: FollowerParts, limits: Partial<FollowerLimits> = {}) {
     this.#parts = parts;
     this.#limits = { ...FOLLOWER_LIMITS, ...limits };
+    this.#toldCommits = new ToldCommits({
+      ...parts,
+      bytesMax: this.#limits.aheadBytesMax,
+      patienceMs: this.#limits.aheadPatienceMs,
+      mayApply: () => this.#state === 'running' && !this.#isLost,
+      ask: () => this.poke(),
+    });
     this.#pollMs = this.#limits.pollMsMin;
   }
 
   async start(): Promise<void> {
     this.#state = 'running';
-    this.#told = this.#parts.log.listen(() => this.poke());
+    this.#told = this.#parts.log.listen((commit) => {
+      if (commit === undefined) this.poke();
+      else this.#toldCommits.told(commit);
+    });
     this.#schedule();
   }
 
@@ -62,6 +75,7 @@ export class Follower implements Service {
     this.#state = 'stopped';
     this.#timer?.cancel();
     this.#patience?.cancel();
+    this.#toldCommits.stop();
     await this.#asking?.catch(() => undefined);
   }
 
@@ -118,6 +132,11 @@ export class Follower implements Service {
     });
   }
 
+  /** As ToldCommits.takeAhead. */
+  takeAhead(encoded: Buffer): void {
+    this.#toldCommits.takeAhead(encoded);
+  }
+
   /** Once for each hint: one that is wrong must not keep us asking. */
   #lookForHinted(): void {
     const isNew = this.#hinted > this.#parts.tail.cursor.revision;
@@ -159,7 +178,7 @@ export class Follower implements Service {
       for (;;) {
         if (this.#isLost) throw new LogError('unavailable', 'the store is being loaded anew');
         const since = tail.cursor;
-        const news = await log.news(since, this.#limits.newsBytes);
+        const news = await log.news(since, this.#limits.newsBytes, this.#toldCommits.ahead);
         stats.newsAsked.value += 1;
         if (this.#take(news, since)) return;
       }
@@ -260,6 +279,9 @@ export interface FollowerLimits {
   readonly pollMsMaxTold: number;
   /** How long such a log has to tell of what a peer has told of already. */
   readonly hintPatienceMs: number;
+  /** As ToldCommitsParts. */
+  readonly aheadBytesMax: number;
+  readonly aheadPatienceMs: number;
 }
 
 export const FOLLOWER_LIMITS: FollowerLimits = {
@@ -268,4 +290,6 @@ export const FOLLOWER_LIMITS: FollowerLimits = {
   pollMsMax: 250,
   pollMsMaxTold: 2000,
   hintPatienceMs: 50,
+  aheadBytesMax: 16 * 1024 ** 2,
+  aheadPatienceMs: 3,
 };

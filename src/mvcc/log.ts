@@ -132,14 +132,16 @@ export interface SharedLog extends Log, DutyFence {
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about
    * `bytesMax` bytes are gathered. A linearizable read is answered by the state at a news that was asked for after the
    * read came, with nothing `more`. The cursor given is always that of a commit, or of LogState.
+   * `ahead`: what has come from elsewhere and need not be read; an engine may do without.
    */
-  news(since: Cursor, bytesMax: number): Promise<News>;
+  news(since: Cursor, bytesMax: number, ahead?: Ahead): Promise<News>;
 
   /**
-   * The listener is called when somebody may have committed. Hints: calls may be missing, doubled or for nothing.
-   * True when the database itself tells at once (NOTIFY): polls are then only for what got lost.
+   * The listener is called when somebody may have committed. Hints: calls may be missing, doubled or for nothing; what
+   * one says of a commit is so. True when the database itself tells at once (NOTIFY): polls are then only for what got
+   * lost.
    */
-  listen(onHint: () => void): boolean;
+  listen(onHint: (commit?: CommitTold) => void): boolean;
 
   /**
    * What became of an append that was `ambiguous`. Fences it first: after `false` it can never be committed, not even
@@ -171,6 +173,16 @@ export interface SharedLog extends Log, DutyFence {
 
   /** How the database and the way to it are. Never rejects: what is wrong is in the answer. */
   health(): Promise<DatabaseHealth>;
+}
+
+/** The batch that led from one place to another, if it is at hand. It is asked for once. */
+export type Ahead = (from: Cursor, to: Cursor) => AppendBatch | undefined;
+
+/** A commit as the database tells of it at once: durable, and seen by everybody who asks now. */
+export interface CommitTold {
+  /** The commit that it came upon. */
+  readonly upon: CommitId;
+  readonly cursor: Cursor;
 }
 
 export type News =

@@ -75,7 +75,7 @@ export class ReloadingStore implements StoreApi {
       await store.start(onProgress);
       // Another store's database in the place of ours has lost nothing.
       const isOurs = before?.clusterId === store.clusterId;
-      if (lost === 'foreign' && before !== undefined && isOurs) await store.leap(leapFrom(before.revision));
+      if (lost === 'foreign' && before !== undefined && isOurs) await store.follower?.leap(leapFrom(before.revision));
     } catch (error) {
       await store.stop();
       throw error;
@@ -150,12 +150,17 @@ export class ReloadingStore implements StoreApi {
 
   /** Somebody else may have committed up to there. */
   poke(revision: Revision): void {
-    if (revision > this.revision) this.#store.poke(revision);
+    if (revision > this.revision) this.#store.follower?.hint(revision);
   }
 
-  /** As Store.leap. */
-  leap(to: Revision): Promise<void> {
-    return this.#store.leap(to);
+  /** As ToldCommits.takeAhead. */
+  takeAhead(batch: Buffer): void {
+    this.#store.follower?.takeAhead(batch);
+  }
+
+  /** As Follower.leap. */
+  async leap(to: Revision): Promise<void> {
+    await this.#store.follower?.leap(to);
   }
 
   get records(): Pick<Records, 'get' | 'list'> {

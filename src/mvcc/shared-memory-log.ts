@@ -1,6 +1,7 @@
+import { cursorAfter } from './batch-codec.ts';
 import { type DutyClaim, type DutyRecord, MemoryDutyFence, type WantedDuty } from './duty-fence.ts';
 import { LEASE_PARTS, leasePartOf } from './duty-names.ts';
-import type { AppendBatch, AppendResult, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
+import type { AppendBatch, AppendResult, CommitTold, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
 import {
   type Change,
@@ -16,7 +17,7 @@ import {
 export class SharedMemoryStore extends MemoryStore {
   readonly deadlinesMs = new Map<LeaseId, number>();
   readonly fence: MemoryDutyFence;
-  readonly listeners = new Set<() => void>();
+  readonly listeners = new Set<(commit?: CommitTold) => void>();
   fences = 0;
   /** The database's clock, in milliseconds. */
   readonly nowMs: () => number;
@@ -45,7 +46,7 @@ export class SharedMemoryStore extends MemoryStore {
 /** The model of a shared log: the simplest one that keeps the contract. */
 export class SharedMemoryLog extends MemoryLog implements SharedLog {
   protected override readonly store: SharedMemoryStore;
-  #onHint: (() => void) | undefined;
+  #onHint: ((commit?: CommitTold) => void) | undefined;
 
   constructor(store: SharedMemoryStore, faults: MemoryFaults = {}) {
     super(store, faults);
@@ -69,7 +70,8 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
     if (renewed.length > 0) return { kind: 'renewed', leases: renewed };
     const result = super.appendNow(batch, changes);
     for (const { change } of batch.notes) this.#noteDeadline(change);
-    for (const listener of store.listeners) queueMicrotask(listener);
+    const told: CommitTold = { upon: batch.expected.commit, cursor: cursorAfter(batch) };
+    for (const listener of store.listeners) queueMicrotask(() => listener(told));
     return result;
   }
 
@@ -101,7 +103,7 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
     });
   }
 
-  listen(onHint: () => void): boolean {
+  listen(onHint: (commit?: CommitTold) => void): boolean {
     this.#onHint = onHint;
     this.store.listeners.add(onHint);
     return true;

@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.ts';
 import type { CompactorLimits } from './compactor.ts';
 import type { FollowerLimits, LostKind } from './follower.ts';
 import type { LessorLimits } from './lessor.ts';
-import type { Log } from './log.ts';
+import type { AppendBatch, Log } from './log.ts';
 import type { SharedLessorLimits } from './shared-lessor.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Key, Revision } from './types.ts';
@@ -33,6 +33,8 @@ export interface StoreOptions {
   readonly onLost?: (kind: LostKind) => void;
   /** Hears the head after each commit of this store's own, not of others. Called synchronously; must not throw. */
   readonly onCommit?: (head: Revision) => void;
+  /** Hears of each batch as it is sent to the log, and does not know yet what comes of it. As above. */
+  readonly onAppend?: (batch: AppendBatch) => void;
   /** Cells to go on with, for a store that follows one that was lost. */
   readonly stats?: StoreStats;
   readonly limits?: Partial<WriterLimits & CompactorLimits & ValueReaderLimits>;

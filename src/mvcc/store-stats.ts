@@ -50,6 +50,9 @@ export class StoreStats {
   /** Questions to a shared log for what others have committed, and what came of them. */
   readonly newsAsked = new Counter();
   readonly newsChanges = new Counter();
+  /** Batches that other replicas sent ahead of a shared log, and those that the log then told of in time. */
+  readonly batchesAhead = new Counter();
+  readonly batchesAheadApplied = new Counter();
   /** How often a shared log's past was lost and the store loaded anew (ReloadingStore). */
   readonly reloads = new Counter();
   /** Times the head was taken beyond revisions that were lost (leap.ts). */

@@ -73,8 +73,8 @@ export class Store implements StoreApi {
   readonly records = new Records();
   readonly duties: Duties;
   readonly leaseKeys = (id: LeaseId): readonly Key[] => this.#lessor.keys(id);
-  /** With a shared log: as Follower.leap. */
-  readonly leap = async (to: Revision): Promise<void> => this.#follower?.leap(to);
+  /** With a log that others write to as well. */
+  readonly follower: Follower | undefined;
   readonly #options: StoreOptions;
   readonly #log: Log;
   readonly #index = new KeyIndex();
@@ -91,8 +91,6 @@ export class Store implements StoreApi {
   readonly #checker: Checker;
   readonly #readTxns: ReadTxns;
   readonly #history: LogHistory;
-  /** With a log that others write to as well. */
-  readonly #follower: Follower | undefined;
   #hub: WatchHub | undefined;
   #ids: Pick<LogState, 'clusterId' | 'memberId'> = { clusterId: 0n, memberId: 0n };
   #state: 'new' | 'running' | 'lost' | 'stopped' = 'new';
@@ -124,11 +122,12 @@ export class Store implements StoreApi {
         ...common,
         applied: { index: this.#index, leases: this.#lessor, records: this.records },
         cache: this.#cache,
-        passed: (cursor) => this.#follower?.passed(cursor),
+        passed: (cursor) => this.follower?.passed(cursor),
         turns,
         loader,
         admission: new Admission(this.#quota, this.#alarms),
         newCommitId: () => turns?.newCommitId() ?? 0,
+        onAppend: options.onAppend,
         onCommit: (head) => options.onCommit?.(head),
       },
       limits,
@@ -156,7 +155,7 @@ export class Store implements StoreApi {
     this.#history = new LogHistory(log, this.#index, this.#values, this.#tail, horizon, confirm);
     this.duties = dutiesOf(shared, options, this.stats.duties, [...this.#lessor.duties, ...this.#compactor.duties]);
     if (shared === undefined || turns === undefined) return;
-    this.#follower = new Follower(
+    this.follower = new Follower(
       {
         ...common,
         log: shared,
@@ -199,9 +198,9 @@ export class Store implements StoreApi {
     this.#compactor.start(state.horizon);
     this.#state = 'running';
     // What others have committed while the log was loaded.
-    await this.#follower?.confirm();
+    await this.follower?.confirm();
     await this.#lessor.start();
-    await this.#follower?.start();
+    await this.follower?.start();
     this.duties.start();
   }
 
@@ -215,7 +214,7 @@ export class Store implements StoreApi {
       await this.#lessor.stop();
       await this.#writer.stop();
       await this.#compactor.stop();
-      await this.#follower?.stop();
+      await this.follower?.stop();
       await this.#values.drained();
       await this.#hub?.stop();
     }
@@ -245,8 +244,8 @@ export class Store implements StoreApi {
 
   range(request: RangeRequest): RangeResult | Promise<RangeResult> {
     this.#checkRunning();
-    if (this.#follower === undefined || request.serializable) return this.#ranges.range(request);
-    return this.#follower.confirm().then(() => this.#ranges.range(request));
+    if (this.follower === undefined || request.serializable) return this.#ranges.range(request);
+    return this.follower.confirm().then(() => this.#ranges.range(request));
   }
 
   put(request: PutRequest): Promise<PutResult> {
@@ -260,8 +259,8 @@ export class Store implements StoreApi {
   txn(request: TxnRequest): TxnResult | Promise<TxnResult> {
     if (!ReadTxns.accepts(request)) return this.#submit(request) as Promise<TxnResult>;
     this.#checkRunning();
-    if (this.#follower === undefined || ReadTxns.isSerializable(request)) return this.#readTxns.txn(request);
-    return this.#follower.confirm().then(() => this.#readTxns.txn(request));
+    if (this.follower === undefined || ReadTxns.isSerializable(request)) return this.#readTxns.txn(request);
+    return this.follower.confirm().then(() => this.#readTxns.txn(request));
   }
 
   async compact(revision: Revision, physical: boolean): Promise<Revision> {
@@ -353,11 +352,6 @@ export class Store implements StoreApi {
     return this.#log.snapshot().catch(rethrow);
   }
 
-  /** With a shared log: somebody says that this revision exists, who may be wrong. Never needed, only faster. */
-  poke(revision: Revision): void {
-    this.#follower?.hint(revision);
-  }
-
   /** The listener hears every new applied head, after it is applied. Called synchronously; must not throw. */
   onHead(listener: (revision: Revision) => void): void {
     this.#tail.onHead = listener;
@@ -375,8 +369,8 @@ export class Store implements StoreApi {
   }
 
   #confirm(): Promise<void> {
-    invariant(this.#follower !== undefined, 'a shared log is followed');
-    return this.#follower.confirm();
+    invariant(this.follower !== undefined, 'a shared log is followed');
+    return this.follower.confirm();
   }
 
   #lose(kind: LostKind): void {

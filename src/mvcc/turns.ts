@@ -72,7 +72,7 @@ export class Turns {
 
   /** The log was followed up to this commit. */
   saw(commit: CommitId): void {
-    const tag = Math.floor(commit / SERIALS);
+    const tag = authorOf(commit);
     if (tag === this.#tag) return;
     this.#note(tag);
     this.#call(true);
@@ -118,6 +118,11 @@ export class Turns {
     this.#timer?.cancel();
     wake?.(isKnown);
   }
+}
+
+/** Which replica a commit is of, by its id. */
+export function authorOf(commit: CommitId): number {
+  return Math.floor(commit / SERIALS);
 }
 
 const TAGS = 2 ** 20;

@@ -3,7 +3,7 @@ import { invariant } from '../base/invariant.ts';
 import type { Admission } from './admission.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
-import { type AppendResult, type Log, LogError } from './log.ts';
+import { type AppendBatch, type AppendResult, type Log, LogError } from './log.ts';
 import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
 import { settle } from './settle.ts';
@@ -217,7 +217,7 @@ export class Writer {
 
   /** Rejects with LogError when the batch is not written, or nobody knows. */
   async #append(batch: WriteBatch): Promise<AppendResult> {
-    const { log, tail, stats, clock, confirm, turns } = this.#parts;
+    const { log, tail, stats, clock, confirm, turns, onAppend } = this.#parts;
     const { draft } = batch;
     if (draft.isEmpty) {
       // What was decided must hold at a moment after the requests came.
@@ -227,7 +227,9 @@ export class Writer {
     }
     const beganMs = clock.monotonicMs();
     try {
-      const result = await log.append(draft.toAppend());
+      const appending = log.append(draft.toAppend());
+      onAppend?.(draft.toAppend());
+      const result = await appending;
       const tookMs = clock.monotonicMs() - beganMs;
       stats.commitSeconds.observe(tookMs / 1000);
       if (result.kind === 'committed') turns?.committed(tookMs);
@@ -352,6 +354,8 @@ export interface WriterParts {
   readonly passed: (cursor: Cursor) => Promise<void> | undefined;
   /** With such a log. */
   readonly turns: Turns | undefined;
+  /** Hears of each batch as it is sent to the log. Must not throw. */
+  readonly onAppend: ((batch: AppendBatch) => void) | undefined;
   /** Hears of each batch of this Writer that is committed and applied. Must not throw. */
   readonly onCommit: (head: Revision) => void;
   /** With such a log a new one each time; else 0. */

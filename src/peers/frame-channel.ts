@@ -34,9 +34,25 @@ export interface Frame {
 
 const HEAD_BYTES = 4;
 
+/** A frame whose body is in these parts. */
+export function encodeFrame(kind: number, ...parts: readonly Uint8Array[]): Buffer {
+  let at = HEAD_BYTES + 1;
+  const frame = Buffer.allocUnsafe(parts.reduce((bytes, part) => bytes + part.length, at));
+  frame.writeUInt32BE(frame.length - HEAD_BYTES, 0);
+  frame[HEAD_BYTES] = kind;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
+  return frame;
+}
+
 export class FrameChannel {
   readonly socket: Socket;
   #seen: Buffer = Buffer.alloc(0);
+  /** What came since, and how long both are: joined when a whole frame is there, for a long one comes in many pieces. */
+  #pieces: Buffer[] = [];
+  #seenBytes = 0;
   #frameBytesMax: number = PEER_LIMITS.handshakeFrameBytesMax;
   #waiting: { resolve(frame: Frame): void; reject(error: Error): void } | undefined;
   #onFrame: ((frame: Frame) => void) | undefined;
@@ -80,12 +96,12 @@ export class FrameChannel {
 
   send(kind: number, body: Uint8Array | string): void {
     if (this.#ended !== undefined || this.socket.writableEnded) return;
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    const frame = Buffer.allocUnsafe(HEAD_BYTES + 1 + bytes.length);
-    frame.writeUInt32BE(1 + bytes.length, 0);
-    frame[HEAD_BYTES] = kind;
-    frame.set(bytes, HEAD_BYTES + 1);
-    this.socket.write(frame);
+    this.socket.write(encodeFrame(kind, typeof body === 'string' ? Buffer.from(body) : body));
+  }
+
+  /** What `encodeFrame` made. Its bytes are read until they are sent. */
+  sendEncoded(frame: Buffer): void {
+    if (this.#ended === undefined && !this.socket.writableEnded) this.socket.write(frame);
   }
 
   /** Ends the connection; whoever reads is told why. */
@@ -96,28 +112,42 @@ export class FrameChannel {
 
   #onData(chunk: Buffer): void {
     if (this.#ended !== undefined) return;
-    this.#seen = this.#seen.length === 0 ? chunk : Buffer.concat([this.#seen, chunk]);
+    this.#pieces.push(chunk);
+    this.#seenBytes += chunk.length;
     this.#parse();
     // Nobody asks: leave the rest with the other side.
-    if (this.#onFrame === undefined && this.#seen.length > this.#frameBytesMax) this.socket.pause();
+    if (this.#onFrame === undefined && this.#seenBytes > this.#frameBytesMax) this.socket.pause();
   }
 
   #parse(): void {
-    while (this.#seen.length >= HEAD_BYTES && (this.#onFrame !== undefined || this.#waiting !== undefined)) {
+    while (this.#has(HEAD_BYTES) && (this.#onFrame !== undefined || this.#waiting !== undefined)) {
       const bytes = this.#seen.readUInt32BE(0);
       if (bytes < 1 || bytes > this.#frameBytesMax) {
         this.destroy(new Refused('bad-frame', `a frame of ${bytes} bytes, at most ${this.#frameBytesMax} may come`));
         return;
       }
-      if (this.#seen.length < HEAD_BYTES + bytes) break;
+      if (!this.#has(HEAD_BYTES + bytes)) break;
       const frame = {
         kind: this.#seen[HEAD_BYTES] ?? 0,
         body: this.#seen.subarray(HEAD_BYTES + 1, HEAD_BYTES + bytes),
       };
       this.#seen = this.#seen.subarray(HEAD_BYTES + bytes);
+      this.#seenBytes -= HEAD_BYTES + bytes;
       this.#deliver(frame);
     }
     if (this.#waiting !== undefined) this.socket.resume();
+  }
+
+  /** Whether so many bytes are there; then they are in one piece. */
+  #has(bytes: number): boolean {
+    if (this.#seen.length >= bytes) return true;
+    if (this.#seenBytes < bytes) return false;
+    this.#seen =
+      this.#seen.length === 0 && this.#pieces.length === 1
+        ? (this.#pieces[0] ?? this.#seen)
+        : Buffer.concat([this.#seen, ...this.#pieces]);
+    this.#pieces = [];
+    return true;
   }
 
   #deliver(frame: Frame): void {

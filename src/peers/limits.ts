@@ -35,7 +35,7 @@ export const PEER_LIMITS = {
   requestsPerLinkMax: 32,
   requestMs: 3 * SECOND_MS,
   kindBytesMax: 64,
-  messageBytesMax: 64 * KIB,
+  messageBytesMax: 1000 * KIB,
   /** At most one hint per member in this time; the newest revision wins. */
   hintIntervalMs: 2,
   goodbyeMs: 500,

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type Frame, type FrameChannel, FrameKind } from './frame-channel.ts';
+import { encodeFrame, type Frame, type FrameChannel, FrameKind } from './frame-channel.ts';
 import type { Handshaken } from './handshake.ts';
 import { decodeAbility, decodeObject, encodeAbility, text } from './hello.ts';
 import { HintSender } from './hint-sender.ts';
@@ -20,6 +20,15 @@ export interface LinkHost {
   onMessage(link: Link, topic: string, body: Buffer): void;
   /** Once. `said`: it took its leave, and why; else it broke. */
   onEnd(link: Link, reason: string, said: boolean): void;
+}
+
+/** A message as all links of a member may send it. Throws PeerError when it is too large. */
+export function encodeMessage(topic: string, body: Uint8Array): Buffer {
+  const name = Buffer.from(topic);
+  if (name.length > PEER_LIMITS.kindBytesMax || body.length > PEER_LIMITS.messageBytesMax) {
+    throw new PeerError('too-large', `a message of ${body.length} bytes; at most ${PEER_LIMITS.messageBytesMax}`);
+  }
+  return encodeFrame(FrameKind.message, Buffer.of(name.length), name, body);
 }
 
 /** One live, authenticated link to one member. */
@@ -105,13 +114,11 @@ export class Link {
     if (!this.#isSlow()) this.#send(FrameKind.introduce, JSON.stringify({ address }));
   }
 
-  /** Best effort: a slow member misses it. Throws PeerError when it is too large. */
-  message(topic: string, body: Uint8Array): void {
-    const name = Buffer.from(topic);
-    if (name.length > PEER_LIMITS.kindBytesMax || body.length > PEER_LIMITS.messageBytesMax) {
-      throw new PeerError('too-large', `a message of ${body.length} bytes; at most ${PEER_LIMITS.messageBytesMax}`);
-    }
-    if (!this.#isSlow()) this.#send(FrameKind.message, Buffer.concat([Buffer.of(name.length), name, body]));
+  /** What `encodeMessage` made. Best effort: a slow member misses it. */
+  message(encoded: Buffer): void {
+    if (this.#ended || this.#isSlow()) return;
+    this.#channel.sendEncoded(encoded);
+    this.#checkBuffer();
   }
 
   /** Rejects with PeerError. */
@@ -208,6 +215,10 @@ export class Link {
   #send(kind: number, body: Uint8Array | string): void {
     if (this.#ended) return;
     this.#channel.send(kind, body);
+    this.#checkBuffer();
+  }
+
+  #checkBuffer(): void {
     if (this.#channel.socket.writableLength > PEER_LIMITS.linkBufferBytesMax)
       this.break('it does not read what it is sent');
   }

@@ -9,7 +9,7 @@ import type { HandshakeContext, Handshaken } from './handshake.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LastKnown } from './last-known.ts';
 import { PEER_LIMITS } from './limits.ts';
-import { Link, type LinkHost } from './link.ts';
+import { encodeMessage, Link, type LinkHost } from './link.ts';
 import type { RequestHandler, RequestOptions } from './link-requests.ts';
 import { Listener } from './listener.ts';
 import { PeerError } from './peer-error.ts';
@@ -48,7 +48,7 @@ export class Peers implements Service {
   readonly #table: TableSource | undefined;
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #hintListeners: ((revision: number) => void)[] = [];
-  readonly #messageListeners = new Map<string, (body: Buffer, from: MemberId) => void>();
+  readonly #messageListeners = new Map<string, (body: Buffer, from: Hello) => void>();
   readonly #changeListeners: (() => void)[] = [];
   readonly #linkHost: LinkHost;
   #port = 0;
@@ -240,12 +240,14 @@ export class Peers implements Service {
     this.#handlers.set(kind, handler);
   }
 
-  /** Tells all members something small, such as that what they keep of us is old. Best effort: a slow one misses it. */
-  broadcast(topic: string, body: Uint8Array): void {
-    for (const link of this.#roster.links) link.message(topic, body);
+  /** Tells members of something, which is put into words only if one is meant. Best effort: a slow one misses it. */
+  tell(topic: string, body: () => Uint8Array, isMeant: (member: Hello) => boolean = () => true): void {
+    const links = this.#roster.links.filter(({ hello }) => isMeant(hello));
+    const encoded = links.length > 0 ? encodeMessage(topic, body()) : undefined;
+    for (const link of links) if (encoded !== undefined) link.message(encoded);
   }
 
-  onMessage(topic: string, listener: (body: Buffer, from: MemberId) => void): void {
+  onMessage(topic: string, listener: (body: Buffer, from: Hello) => void): void {
     this.#messageListeners.set(topic, listener);
   }
 
@@ -330,7 +332,7 @@ export class Peers implements Service {
         this.dialler.retryAt(name);
         this.dialler.run();
       },
-      onMessage: (link, topic, body) => this.#messageListeners.get(topic)?.(body, link.hello.id),
+      onMessage: (link, topic, body) => this.#messageListeners.get(topic)?.(body, link.hello),
       onEnd: (link, reason, said) => {
         if (!this.#roster.remove(link, said)) return;
         const { name, id } = link.hello;

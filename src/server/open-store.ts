@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadEngine } from '../log/engine-loader.ts';
 import { DatabaseStats } from '../log/shared/database-stats.ts';
-import { type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
+import { type AppendBatch, type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
 import { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { Store } from '../mvcc/store.ts';
 import type { Revision } from '../mvcc/types.ts';
@@ -17,6 +17,8 @@ export interface OpenedStore {
   readonly database: Database | undefined;
   /** The listener hears the head after each commit of our own. Called synchronously; must not throw. */
   onCommit(listener: (head: Revision) => void): void;
+  /** The listener hears of each batch of our own as it is sent to the log. As above. */
+  onAppend(listener: (batch: AppendBatch) => void): void;
 }
 
 /** The database behind a shared store. */
@@ -49,6 +51,7 @@ export async function storeFor(
   let log: Log = logFor(storeUrl, { clock, random, logger, stats });
   let isOpened = false;
   const commitListeners: ((head: Revision) => void)[] = [];
+  const appendListeners: ((batch: AppendBatch) => void)[] = [];
   const store = new ReloadingStore({
     clock,
     logger,
@@ -69,6 +72,9 @@ export async function storeFor(
         replica,
         stats: cells,
         onLost,
+        onAppend: (batch) => {
+          for (const listener of appendListeners) listener(batch);
+        },
         onCommit: (head) => {
           for (const listener of commitListeners) listener(head);
         },
@@ -76,7 +82,12 @@ export async function storeFor(
     },
   });
   const database = isShared(log) ? databaseOf(() => log as SharedLog, stats, clock) : undefined;
-  return { store, database, onCommit: (listener) => void commitListeners.push(listener) };
+  return {
+    store,
+    database,
+    onCommit: (listener) => void commitListeners.push(listener),
+    onAppend: (listener) => void appendListeners.push(listener),
+  };
 }
 
 function databaseOf(log: () => SharedLog, stats: DatabaseStats, clock: Clock): Database {

@@ -7,17 +7,21 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { OtherMember } from '../etcd/cluster.ts';
+import { encodeBatch, encodedBytes } from '../mvcc/batch-codec.ts';
 import type { DutyRule, DutyState } from '../mvcc/duty.ts';
+import type { AppendBatch } from '../mvcc/log.ts';
 import type { Revision } from '../mvcc/types.ts';
 import { formatAddress, shortIp } from '../peers/address.ts';
 import { PeerDutyRule } from '../peers/duty-rule.ts';
 import { type Identity, identityFromFiles, loadIdentity } from '../peers/identity.ts';
+import { PEER_LIMITS } from '../peers/limits.ts';
 import { KnownMembers } from '../peers/member-table.ts';
 import { arePeersOn, peerListenOf } from '../peers/options.ts';
 import { Peers } from '../peers/peers.ts';
 import { peersReport } from '../peers/peers-report.ts';
 import type { PeersReport } from '../peers/report.ts';
 import { caTrust, loopbackTrust, secretTrust, storeTrust, type Trust } from '../peers/trust.ts';
+import type { Hello } from '../peers/types.ts';
 import type { HttpHandler, HttpResponse } from '../wire/http.ts';
 import type { ServeOptions } from './options.ts';
 import { RecordMemberTable, type RecordStore } from './record-member-table.ts';
@@ -27,6 +31,10 @@ import { RecordMemberTable, type RecordStore } from './record-member-table.ts';
  * in has the store look:
  *
  *     commit ─▶ Store ─▶ onCommit ─▶ Peers.hint ─▶ … ─▶ the other's Peers.onHint ─▶ Store.poke ─▶ Follower reads the log
+ *
+ * Batches go ahead of their commits (mvcc/told-commits.ts):
+ *
+ *     append ─▶ Store ─▶ onAppend ─▶ Peers.tell ─▶ … ─▶ the other's Peers.onMessage ─▶ Store.takeAhead
  *
  * Who of those that share a database runs which duty follows from who is linked. A store of its own runs its own.
  */
@@ -55,6 +63,8 @@ export interface PeerJoiningContext {
   readonly store: JoinedStore;
   /** The listener hears the head after each commit of the store's own. */
   onCommit(listener: (head: Revision) => void): void;
+  /** The listener hears of each batch of the store's own as it is sent to the log. */
+  onAppend(listener: (batch: AppendBatch) => void): void;
   /** The database behind a store that others write too; undefined: there is none. */
   readonly database: { readonly stats: { readonly breakerState: { readonly value: number } } } | undefined;
   readonly clientUrls: readonly string[];
@@ -67,12 +77,15 @@ export interface JoinedStore extends RecordStore {
   readonly clusterId: bigint;
   readonly memberId: bigint;
   poke(revision: Revision): void;
+  takeAhead(batch: Buffer): void;
   useDutyRule(rule: DutyRule): void;
   dutiesChanged(): void;
   dutyStates(): readonly DutyState[];
   refreshDuties(): Promise<void>;
 }
 
+/** Topic of messages. */
+const BATCH = 'batch';
 /** How often it is looked whether the database is there. */
 const DATABASE_LOOK_MS = 1000;
 /** DatabaseStats.breakerState: calls go through. */
@@ -120,6 +133,7 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
   context.onCommit((head) => peers.hint(head));
   peers.onHint((revision) => store.poke(revision));
   if (database !== undefined) {
+    sendBatchesAhead(peers, records, context);
     store.useDutyRule(new PeerDutyRule(peers));
     peers.onChange(() => store.dutiesChanged());
   }
@@ -162,6 +176,30 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
       await peers.stop();
     },
   };
+}
+
+/**
+ * Each batch goes to the other replicas while it goes to the database, which then need not tell them what is in it. Only
+ * those count as replicas that stand in the store's own table: whoever wrote himself in there may read and write it all.
+ */
+function sendBatchesAhead(
+  peers: Peers,
+  table: RecordMemberTable,
+  { store, onAppend, logger }: PeerJoiningContext,
+): void {
+  const isReplica = ({ id }: Hello): boolean => table.has(id);
+  onAppend((batch) => {
+    if (encodedBytes(batch) <= PEER_LIMITS.messageBytesMax) peers.tell(BATCH, () => encodeBatch(batch), isReplica);
+  });
+  peers.onMessage(BATCH, (body, from) => {
+    if (!isReplica(from)) return;
+    try {
+      store.takeAhead(body);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      logger.warn('a member sent what is no batch', { member: from.name, id: from.id, problem: error.message });
+    }
+  });
 }
 
 /** GET /peers. */

@@ -1,6 +1,7 @@
 import type { RecordsRequest } from '../mvcc/requests.ts';
 import type { StoredRecord } from '../mvcc/types.ts';
 import type { MemberRecord, MemberTable } from '../peers/member-table.ts';
+import type { MemberId } from '../peers/types.ts';
 
 /** The part of a store that keeps records. */
 export interface RecordStore {
@@ -26,6 +27,11 @@ export class RecordMemberTable implements MemberTable {
 
   async list(): Promise<readonly MemberRecord[]> {
     return this.#entries();
+  }
+
+  /** As far as the log is followed here. */
+  has(id: MemberId): boolean {
+    return this.#store.records.get(`${PREFIX}${id}`) !== undefined;
   }
 
   async put(self: MemberRecord): Promise<void> {

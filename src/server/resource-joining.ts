@@ -47,10 +47,8 @@ export function joinResources(context: ResourceJoiningContext): HttpHandler {
     return await answerResourceRequest(request, own, AbortSignal.timeout(PEER_LIMITS.requestMs));
   });
   peers?.onMessage(CHANGED, (_, from) => {
-    const told = peers.members().find(({ id }) => id === from);
-    if (told === undefined) return;
     opened().then(
-      ({ resources }) => resources.noteChange(told.hello.etcdMemberId),
+      ({ resources }) => resources.noteChange(from.etcdMemberId),
       (error: unknown) => logger.warn('resources cannot be loaded', { reason: String(error) }),
     );
   });
@@ -68,7 +66,7 @@ async function open({ options, memberId, peers, clock, random, logger }: Resourc
     root: options.resourcesRoot,
     cacheFolder: join(options.dataDir, 'resources'),
     others: () => (peers === undefined ? [] : others(peers)),
-    onChange: () => peers?.broadcast(CHANGED, Buffer.alloc(0)),
+    onChange: () => peers?.tell(CHANGED, () => Buffer.alloc(0)),
     clock,
     random,
     logger,

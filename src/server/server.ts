@@ -101,14 +101,14 @@ export class Server {
     const { options, clock, random, logger } = this.#context;
     const storeUrl = storeUrlOf(options);
     const quotaBytes = options.quotaBackendBytes === 0 ? LIMITS.quotaBytes : options.quotaBackendBytes;
-    const { store, database, onCommit } = await this.#openStore(storeUrl, quotaBytes);
+    const { store, database, onCommit, onAppend } = await this.#openStore(storeUrl, quotaBytes);
 
     const health = new HealthService();
     const openStreams = new OpenStreams();
     const listening = options.listenClientUrls.map(formatListenUrl);
     const clientUrls = options.advertiseClientUrls.length > 0 ? options.advertiseClientUrls : listening;
     const bootId = await readBootId(options.resourcesRoot);
-    const joined = joinPeers({ ...this.#context, store, onCommit, database, clientUrls, bootId });
+    const joined = joinPeers({ ...this.#context, store, onCommit, onAppend, database, clientUrls, bootId });
     if (joined !== undefined) this.#stops.push(() => joined.stop());
     await joined?.start();
     const auth = this.#auth(store);

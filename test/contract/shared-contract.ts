@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AppendBatch, News, SharedLog } from '../../src/mvcc/log.ts';
+import type { Ahead, AppendBatch, CommitTold, News, SharedLog } from '../../src/mvcc/log.ts';
 import type { Change, Cursor, LeaseChange, Note, RecordChange } from '../../src/mvcc/types.ts';
 import { cursorAfter, someCommit } from '../support/commit-chain.ts';
 import { Random } from '../support/random.ts';
@@ -248,19 +249,42 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         expect(await a.news(one, 1e6)).toMatchObject({ alarms: ['nospace'] });
       });
 
+      it('are the same when batches came ahead of them', async () => {
+        const { a, b, start } = await two();
+        const first = batchAt(start, [put(2, 0, 'a', '1'), put(2, 1, 'b', '1')], [{ kind: 'grant', id: 7n, ttl: 60 }]);
+        const second = batchAt(cursorAfter(first), [put(3, 0, 'a', '2')]);
+        const third = batchAt(cursorAfter(second), [put(4, 0, 'c', '3')], [{ kind: 'revoke', id: 7n }]);
+        const last = batchAt(cursorAfter(third), [put(5, 0, 'd', '4')]);
+        for (const batch of [first, second, third, last]) expect(await a.append(batch)).toEqual({ kind: 'committed' });
+        const read = await allNews(b, start);
+        expect(read.changes.length).toBe(5);
+        for (const here of [[first], [first, second], [second], [first, second, third, last], [last, third, first]]) {
+          const ahead: Ahead = (from, to) =>
+            here.find((each) => isDeepStrictEqual([each.expected, cursorAfter(each)], [from, to]));
+          for (const bytesMax of [1, 1e6]) expect(await allNews(b, start, bytesMax, ahead)).toEqual(read);
+        }
+      });
+
       it('are hinted at', async () => {
         const { a, b, start } = await two();
         let hints = 0;
-        const heard = b.listen(() => {
+        const told: CommitTold[] = [];
+        const heard = b.listen((commit) => {
           hints += 1;
+          if (commit !== undefined) told.push(commit);
         });
         if (!heard) return;
-        let at = start;
+        const commits = [start];
         for (let i = 0; i < 100 && hints < 3; i++) {
-          at = await commit(a, at, [put(at.revision + 1, 0, 'a', `${i}`)]);
+          const at = commits.at(-1) ?? start;
+          commits.push(await commit(a, at, [put(at.revision + 1, 0, 'a', `${i}`)]));
           await pause(20);
         }
         expect(hints).toBeGreaterThanOrEqual(3);
+        // What is told is so: one of the commits, and upon the one before it.
+        const steps = commits.slice(1).map((cursor, i) => ({ upon: commits[i]?.commit, cursor }));
+        for (const each of told) expect(steps).toContainEqual(each);
+        expect(told.length).toBeGreaterThanOrEqual(2);
       });
     });
 
@@ -487,12 +511,12 @@ export function batchAt(at: Cursor, changes: readonly Change[], notes: readonly 
 }
 
 /** All news, page by page. */
-export async function allNews(log: SharedLog, since: Cursor, bytesMax = 1e6) {
+export async function allNews(log: SharedLog, since: Cursor, bytesMax = 1e6, ahead?: Ahead) {
   const changes: Change[] = [];
   const notes: Note[] = [];
   let cursor = since;
   for (;;) {
-    const news: News = await log.news(cursor, bytesMax);
+    const news: News = await log.news(cursor, bytesMax, ahead);
     if (news.kind !== 'news') throw new Error(`news are ${news.kind}`);
     changes.push(...news.changes);
     notes.push(...news.notes);

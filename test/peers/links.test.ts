@@ -71,10 +71,40 @@ describe('a link', () => {
     expect(heard).toEqual([...new Set(heard)].sort((a, b) => a - b));
     // A thousand commits in a moment are a handful of hints.
     expect(heard.length).toBeLessThan(100);
-    second.peers.onMessage('drop', (body) => heard.push(Number(body.toString())));
-    first.peers.broadcast('drop', Buffer.from('4711'));
-    await until(() => heard.at(-1) === 4711);
-    expect(() => first.peers.broadcast('drop', Buffer.alloc(1 << 20))).toThrow('a message of 1048576 bytes');
+  });
+
+  it('carries messages to those who are meant, long ones whole, and says from whom', async () => {
+    const [first, second] = await pair();
+    const third = await startMember({ ip: '127.0.0.4', addresses: [first.address, second.address] });
+    await until(() => areAllLinked([first, second, third]), show([first, second, third]));
+    const heard: { readonly by: string; readonly from: string; readonly bytes: Buffer }[] = [];
+    for (const { peers } of [second, third]) {
+      peers.onMessage('drop', (bytes, { id }) => heard.push({ by: peers.id, from: id, bytes }));
+    }
+    const long = Buffer.from(Array.from({ length: 900_000 }, (_, i) => i * 7));
+    first.peers.tell(
+      'drop',
+      () => long,
+      ({ id }) => id === second.peers.id,
+    );
+    await until(() => heard.length === 1);
+    first.peers.tell('other', () => Buffer.of(1));
+    first.peers.tell('drop', () => Buffer.of(2));
+    await until(() => heard.length === 3);
+    const [secondId, thirdId] = [second.peers.id, third.peers.id];
+    const said = heard.map(({ by, from, bytes }) => ({ by, from, length: bytes.length }));
+    expect(said.filter(({ by }) => by === secondId).map(({ length }) => length)).toEqual([long.length, 1]);
+    expect(said.filter(({ by }) => by === thirdId).map(({ length }) => length)).toEqual([1]);
+    expect(new Set(said.map(({ from }) => from))).toEqual(new Set([first.peers.id]));
+    expect(heard.find(({ bytes }) => bytes.length > 1)?.bytes.equals(long)).toBe(true);
+    let made = 0;
+    const make = () => {
+      made += 1;
+      return Buffer.alloc(1 << 20);
+    };
+    first.peers.tell('drop', make, () => false);
+    expect(made).toBe(0);
+    expect(() => first.peers.tell('drop', make)).toThrow('a message of 1048576 bytes');
   });
 
   it('asks and answers: bytes, reasons, limits', async () => {

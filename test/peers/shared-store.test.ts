@@ -48,10 +48,12 @@ describe.runIf(hasMariadb())('replicas on one MariaDB', { timeout: 150_000 }, ()
       duties.filter(({ owner }) => owner === self.id).map(({ name }) => name),
     );
 
-  const hintsReceived = async (replica: ServerProcess): Promise<number> => {
+  const metric = async (replica: ServerProcess, name: string): Promise<number> => {
     const metrics = await (await fetch(`http://${replica.endpoint}/metrics`)).text();
-    return Number(/^kedge_peers_hints_received_total (\d+)$/m.exec(metrics)?.[1]);
+    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(metrics)?.[1]);
   };
+  const hintsReceived = (replica: ServerProcess): Promise<number> =>
+    metric(replica, 'kedge_peers_hints_received_total');
 
   it('find and trust each other by its table of members', async () => {
     await untilTrue(async () => (await Promise.all(replicas.map(report))).every(({ linked }) => linked === 2));
@@ -70,6 +72,7 @@ describe.runIf(hasMariadb())('replicas on one MariaDB', { timeout: 150_000 }, ()
       stream.send({ create_request: { key: Buffer.from('k') } });
       await stream.take();
       const before = await hintsReceived(b);
+      const appliedBefore = await metric(b, 'kedge_batches_ahead_applied_total');
       for (let i = 0; i < 20; i++) {
         const value = Buffer.from(`value ${i}`);
         const { header } = await writer.call('KV/Put', { key: Buffer.from('k'), value });
@@ -79,6 +82,8 @@ describe.runIf(hasMariadb())('replicas on one MariaDB', { timeout: 150_000 }, ()
         await pause(20);
       }
       expect(await hintsReceived(b)).toBeGreaterThanOrEqual(before + 18);
+      // What was in it came from there as well.
+      expect(await metric(b, 'kedge_batches_ahead_applied_total')).toBeGreaterThanOrEqual(appliedBefore + 15);
       // A commit is told of by who made it, and by nobody else.
       expect(await hintsReceived(a)).toBe(0);
     } finally {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random, seedOf } from '../support/random.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { DATABASES, type Database, pause } from './database.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet, peerArgs } from './fleet.ts';
 import { kedgeCheck, Run, showUnanswered } from './run.ts';
 
 /**
@@ -94,7 +94,10 @@ for (const { name, isThere, start } of DATABASES) {
     beforeAll(async () => {
       database = await start();
       for (let i = 0; i < 3; i += 1) proxies.push(await TcpProxy.start(database.port));
-      fleet = await Fleet.start(proxies.map((proxy) => ({ url: database.url(proxy) })));
+      // Two are linked, one knows nothing of them: each has news by both ways.
+      fleet = await Fleet.start(
+        proxies.map((proxy, i) => ({ url: database.url(proxy), args: i < 2 ? peerArgs(i) : [] })),
+      );
       run = new Run(fleet);
     }, 120_000);
 
@@ -118,6 +121,7 @@ for (const { name, isThere, start } of DATABASES) {
 
     it('were all asked everything, and are found well by kedge check', async () => {
       run.expectAllAsked();
+      for (const i of [0, 1]) expect(await fleet.metric(i, 'kedge_batches_ahead_applied_total')).toBeGreaterThan(0);
       expect(await kedgeCheck(fleet.endpoints)).toContain('all replicas hold the same');
     });
   });

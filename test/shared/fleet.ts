@@ -14,6 +14,16 @@ export interface Place {
   readonly host?: string;
   readonly prefix?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** More flags of `kedge serve`. */
+  readonly args?: readonly string[];
+}
+
+/**
+ * Of a replica that is linked with others that have these flags; `i` differs among them. They find and trust each other
+ * by the store's own table of members, and send their batches ahead of the database.
+ */
+export function peerArgs(i: number): readonly string[] {
+  return [`--peer-listen=127.0.6.${i + 1}:0`, '--peer-trust=store'];
 }
 
 /** Several kedges on one database; one that is killed comes back at its place. */
@@ -48,8 +58,8 @@ export class Fleet {
   }
 
   async startReplica(i: number): Promise<void> {
-    const { url, ...how } = this.#places[i] ?? { url: '' };
-    const args = [`--store=${url}`, `--name=replica-${i}`];
+    const { url, args: more = [], ...how } = this.#places[i] ?? { url: '' };
+    const args = [`--store=${url}`, `--name=replica-${i}`, ...more];
     this.#replicas[i] = await startKedge({ ...how, port: this.#ports[i] ?? 0, args });
   }
 

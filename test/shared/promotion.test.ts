@@ -4,7 +4,7 @@ import { EtcdClient } from '../support/client.ts';
 import type { Event } from '../support/messages.ts';
 import { Random, seedOf } from '../support/random.ts';
 import { pause } from './database.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet, peerArgs } from './fleet.ts';
 import { type Call, checkHistory, type Leap } from './history.ts';
 import { Load } from './load.ts';
 import { Recorder } from './recorder.ts';
@@ -47,7 +47,9 @@ for (const { name, isThere, start } of PAIRS) {
     async function stage(isSynchronous: boolean): Promise<{ readonly pair: StandbyPair; readonly fleet: Fleet }> {
       const pair = await start(isSynchronous);
       closing.push(() => pair.dispose());
-      const fleet = await Fleet.start([pair, pair, pair].map(({ url }) => ({ url })));
+      const fleet = await Fleet.start(
+        [pair, pair, pair].map(({ url }, i) => ({ url, args: i < 2 ? peerArgs(i) : [] })),
+      );
       closing.push(() => fleet.stop());
       return { pair, fleet };
     }

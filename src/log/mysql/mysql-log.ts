@@ -3,6 +3,7 @@ import type { Timer } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import {
+  type Ahead,
   type AppendBatch,
   type AppendResult,
   type DatabaseHealth,
@@ -215,9 +216,15 @@ export class MysqlLog implements SharedLog {
     return this.#snapshots.take((file) => this.#call((connection) => fillSnapshot(connection, file), 1));
   }
 
-  news(since: Cursor, bytesMax: number): Promise<News> {
+  news(since: Cursor, bytesMax: number, ahead?: Ahead): Promise<News> {
     return this.#call((connection) =>
-      news(connection, since, bytesMax, this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined),
+      news(
+        connection,
+        since,
+        bytesMax,
+        this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined,
+        ahead,
+      ),
     );
   }
 

@@ -1,4 +1,4 @@
-import type { News } from '../../mvcc/log.ts';
+import type { Ahead, AppendBatch, News } from '../../mvcc/log.ts';
 import type { Cursor } from '../../mvcc/types.ts';
 import { type MysqlConnection, numberAt, type Row } from './connection.ts';
 import { HEAD_STATEMENT, headOf } from './head.ts';
@@ -11,6 +11,7 @@ import { changeOf, changesStatement } from './rows.ts';
  *
  *   head, commits since ──▶ nothing new: done
  *                       ──▶ commits up to about bytesMax ──▶ their changes and notes, then the head once more
+ *                                                        ──▶ nothing, where their batches came ahead of them
  *
  * Each statement sees a moment of its own, and the story is whole all the same: a commit that one can see names its
  * place, and all that led there is visible with it and never changed, only swept. A sweep raises `removed` in the same
@@ -37,6 +38,7 @@ export async function news(
   since: Cursor,
   bytesMax: number,
   flushRow: number | undefined,
+  ahead?: Ahead,
 ): Promise<News> {
   const { revision, notes } = since;
   const [heads = [], rows = []] = await connection.run([
@@ -50,14 +52,30 @@ export async function news(
   const last = lastThatFits(commits, at, bytesMax);
   const cursor = commits[last] ?? since;
   const more = last < commits.length - 1 || commits.length === COMMITS_MAX;
-  const rest = { cursor: { revision: cursor.revision, notes: cursor.notes, commit: cursor.commit }, more };
+  const rest = { cursor: cursorOf(cursor), more };
   if (last === at) return { kind: 'news', ...rest, changes: [], notes: [], horizon, swept, alarms };
   if (Math.max(removed, swept) > revision) return { kind: 'behind' };
+  const batches = batchesAhead(commits.slice(at, last + 1), ahead);
+  const flush = flushRow === undefined ? [] : [flushStatement(flushRow)];
+  if (batches.length > 0) {
+    if (flush.length > 0) await connection.run(flush);
+    const until = at + batches.length;
+    return {
+      kind: 'news',
+      cursor: cursorOf(commits[until] ?? since),
+      more: more || until < last,
+      changes: batches.flatMap(({ changes }) => changes),
+      notes: batches.flatMap((batch) => batch.notes),
+      horizon,
+      swept,
+      alarms,
+    };
+  }
   const [changes = [], noteRows = [], [after] = []] = await connection.run([
     changesStatement(revision, cursor.revision),
     `SELECT ${NOTE_COLUMNS} FROM note WHERE number > ${notes} AND number <= ${cursor.notes} ORDER BY number`,
     HEAD_STATEMENT,
-    ...(flushRow === undefined ? [] : [flushStatement(flushRow)]),
+    ...flush,
   ]);
   if (headOf(after).removed > revision || noteRows.length < cursor.notes - notes) return { kind: 'behind' };
   return {
@@ -69,6 +87,18 @@ export async function news(
     swept,
     alarms,
   };
+}
+
+/** Those that lead from the first commit on, one after the other, until one is not at hand. */
+function batchesAhead(commits: readonly Commit[], ahead: Ahead | undefined): AppendBatch[] {
+  const batches: AppendBatch[] = [];
+  for (const [i, from] of commits.entries()) {
+    const to = commits[i + 1];
+    const batch = to === undefined ? undefined : ahead?.(cursorOf(from), cursorOf(to));
+    if (batch === undefined) break;
+    batches.push(batch);
+  }
+  return batches;
 }
 
 function flushStatement(row: number): string {
@@ -92,6 +122,10 @@ function lastThatFits(commits: readonly Commit[], at: number, bytesMax: number):
     if (bytes >= bytesMax) return i;
   }
   return commits.length - 1;
+}
+
+function cursorOf({ revision, notes, commit }: Cursor): Cursor {
+  return { revision, notes, commit };
 }
 
 function commitOf(row: Row): Commit {

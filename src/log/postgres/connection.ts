@@ -45,7 +45,7 @@ export class PgConnection implements PooledConnection {
   onLost: () => void = () => {};
   /** However it ended. */
   onEnded: () => void = () => {};
-  onNotification: (fromProcess: number) => void = () => {};
+  onNotification: (fromProcess: number, payload: string) => void = () => {};
 
   private constructor(parts: ConnectionParts) {
     this.host = parts.host;
@@ -57,7 +57,7 @@ export class PgConnection implements PooledConnection {
     this.#isWanted = parts.isWanted;
     this.#client.on('error', () => this.#broke());
     this.#client.on('end', () => this.#broke());
-    this.#client.on('notification', ({ processId }) => this.onNotification(processId));
+    this.#client.on('notification', ({ processId, payload }) => this.onNotification(processId, payload ?? ''));
   }
 
   /** Rejects with DatabaseAway when the host cannot be reached, with the server's error when it says no. */

@@ -1,5 +1,5 @@
 import type { Timer } from '../../base/clock.ts';
-import { LogError } from '../../mvcc/log.ts';
+import { type CommitTold, LogError } from '../../mvcc/log.ts';
 import { backoffMs } from '../shared/backoff.ts';
 import type { EngineContext } from '../shared/engine-context.ts';
 import type { PgConnection } from './connection.ts';
@@ -12,7 +12,7 @@ export class Listener {
   readonly #connect: () => Promise<PgConnection>;
   readonly #channel: string;
   readonly #context: EngineContext;
-  readonly #onHint: (fromProcess: number) => void;
+  readonly #onHint: (fromProcess: number, payload: string) => void;
   #connection: PgConnection | undefined;
   #failures = 0;
   #timer: Timer | undefined;
@@ -23,7 +23,7 @@ export class Listener {
     connect: () => Promise<PgConnection>,
     channel: string,
     context: EngineContext,
-    onHint: (fromProcess: number) => void,
+    onHint: (fromProcess: number, payload: string) => void,
   ) {
     this.#connect = connect;
     this.#channel = channel;
@@ -49,13 +49,14 @@ export class Listener {
   async #listen(): Promise<void> {
     try {
       const connection = await this.#connect();
-      connection.onNotification = this.#onHint;
+      // What a server says that is the primary no more is a hint at best.
+      connection.onNotification = (from, payload) => this.#onHint(from, connection.isUsable ? payload : '');
       connection.onLost = () => this.#again();
       await connection.run(`LISTEN "${this.#channel}"`);
       this.#connection = connection;
       this.#failures = 0;
       if (this.#isStopped) await connection.close();
-      else this.#onHint(0);
+      else this.#onHint(0, '');
     } catch (error) {
       if (!(error instanceof LogError)) this.#context.logger.warn('cannot listen for notifications', problemOf(error));
       this.#again();
@@ -71,6 +72,13 @@ export class Listener {
       if (!this.#isStopped) this.#connecting = this.#listen();
     });
   }
+}
+
+/** What an append's notification says (statements.ts); undefined for those that say less. */
+export function toldOf(payload: string): CommitTold | undefined {
+  const [upon, commit, revision, notes] = payload.split(' ').map(Number);
+  if (upon === undefined || commit === undefined || revision === undefined || notes === undefined) return undefined;
+  return { upon, cursor: { revision, notes, commit } };
 }
 
 function problemOf(error: unknown): { readonly problem: string } {

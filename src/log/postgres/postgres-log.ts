@@ -5,6 +5,7 @@ import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
 import type {
   AppendBatch,
   AppendResult,
+  CommitTold,
   DatabaseHealth,
   LogSize,
   LogSnapshot,
@@ -28,7 +29,7 @@ import { Connections, isPassing } from './connections.ts';
 import { claimDuties, readDuties } from './duties.ts';
 import { isServerError, nothingWasWritten, READ_ONLY, translate } from './errors.ts';
 import { checkFacts, readFacts, type ServerFacts } from './health.ts';
-import { Listener } from './listener.ts';
+import { Listener, toldOf } from './listener.ts';
 import { readNews } from './news.ts';
 import type { PostgresOptions } from './options.ts';
 import { inSnapshot, loadHeads, readChanges, readRows, readState } from './reader.ts';
@@ -208,7 +209,7 @@ export class PostgresLog implements SharedLog {
     return this.#read((connection) => readNews(connection, since, bytesMax, this.#statements));
   }
 
-  listen(onHint: () => void): boolean {
+  listen(onHint: (commit?: CommitTold) => void): boolean {
     this.#opened();
     invariant(this.#listener === undefined, 'a Log has one listener');
     const { notify, pgbouncer } = this.#options;
@@ -217,11 +218,11 @@ export class PostgresLog implements SharedLog {
       () => this.#connections.connect(),
       this.#channel,
       this.#context,
-      (fromProcess) => {
+      (fromProcess, payload) => {
         // Our own appends we know of.
         if (fromProcess !== 0 && fromProcess === this.#lane.processId) return;
         this.stats.hints.value += 1;
-        onHint();
+        onHint(toldOf(payload));
       },
     );
     this.#listener.start();

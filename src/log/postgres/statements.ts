@@ -30,10 +30,11 @@ const ADD_ROWS = (s: string) => `
   INSERT INTO ${s}.log (revision, sub, key, create_revision, version, lease, value)
   SELECT r.* FROM h, unnest($6::bigint[], $7::int[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) r`;
 
-/** `notify`: tells who listens at `channel` of each append, in its own commit. */
+/** `channel`: where each append is told of, in its own commit: upon which one, its id, revision, count of notes. */
 export function statementsFor(schema: string, channel: string | undefined) {
   const s = schema;
-  const tell = channel === undefined ? '' : `, pg_notify('${channel}', h.revision::text)`;
+  const told = NUMBERS('$1::bigint', '$2::bigint', 'h.revision', '$4::bigint');
+  const tell = channel === undefined ? '' : `, pg_notify('${channel}', ${told})`;
   const at = (name: string, text: string): Statement => ({ name: `${s}_${name}`, text });
   return {
     /** One row when it hit. */

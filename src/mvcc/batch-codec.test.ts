@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cursorAfter, decodeBatch, encodeBatch, encodedBytes } from './batch-codec.ts';
+import type { AppendBatch } from './log.ts';
+import type { Change, Note } from './types.ts';
+
+const safe = fc.nat(Number.MAX_SAFE_INTEGER);
+const bytes = fc.uint8Array({ maxLength: 30 });
+const key = bytes.map((each) => String.fromCharCode(...each));
+const id = fc.oneof(fc.constantFrom(1n, -1n, 2n ** 63n - 1n, -(2n ** 63n)), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n));
+
+const change = fc.record({
+  kind: fc.constantFrom('put' as const, 'delete' as const),
+  key,
+  createRevision: safe,
+  version: safe,
+  lease: fc.oneof(fc.constant(0n), id),
+  value: bytes,
+  /** Of the same transaction as the one before. */
+  goesOn: fc.boolean(),
+});
+
+const noteChange: fc.Arbitrary<Note['change']> = fc.oneof(
+  fc.record({ kind: fc.constant('grant' as const), id, ttl: safe }),
+  fc.record({ kind: fc.constantFrom('revoke' as const, 'expire' as const), id }),
+  fc.record({ kind: fc.constant('checkpoint' as const), id, remainingTtl: safe }),
+  fc.record({ kind: fc.constant('record' as const), name: key, value: fc.option(bytes, { nil: undefined }) }),
+);
+
+const batch: fc.Arbitrary<AppendBatch> = fc
+  .record({
+    expected: fc.record({ revision: fc.nat(2 ** 52), notes: safe, commit: safe }),
+    commit: safe,
+    changes: fc.array(change, { maxLength: 12 }),
+    notes: fc.array(fc.record({ after: safe, change: noteChange }), { maxLength: 6 }),
+  })
+  .map((made) => ({ ...made, changes: inOrder(made.expected.revision, made.changes) }));
+
+function inOrder(head: number, changes: readonly (Omit<Change, 'revision' | 'sub'> & { goesOn: boolean })[]): Change[] {
+  let revision = head;
+  let sub = 0;
+  return changes.map(({ goesOn, ...rest }, i) => {
+    if (goesOn && i > 0) sub += 1;
+    else {
+      revision += 1;
+      sub = 0;
+    }
+    return { ...rest, revision, sub };
+  });
+}
+
+describe('a batch between replicas', () => {
+  it('arrives as it was sent', () => {
+    fc.assert(
+      fc.property(batch, (sent) => {
+        const encoded = encodeBatch(sent);
+        expect(encoded.length).toBeLessThanOrEqual(encodedBytes(sent));
+        expect(decodeBatch(encoded)).toEqual(sent);
+      }),
+    );
+  });
+
+  it('is refused when anything is missing or left over', () => {
+    fc.assert(
+      fc.property(batch, fc.nat(), (sent, at) => {
+        const encoded = encodeBatch(sent);
+        expect(() => decodeBatch(encoded.subarray(0, at % encoded.length))).toThrow(RangeError);
+        expect(() => decodeBatch(Buffer.concat([encoded, Buffer.of(0)]))).toThrow(RangeError);
+      }),
+    );
+  });
+
+  it('is refused, or whole and in order, whatever bytes come', () => {
+    fc.assert(
+      fc.property(batch, fc.nat(), fc.nat(255), (sent, at, byte) => {
+        const encoded = encodeBatch(sent);
+        encoded[at % encoded.length] = byte;
+        let decoded: AppendBatch;
+        try {
+          decoded = decodeBatch(encoded);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          return;
+        }
+        const places = decoded.changes.map(({ revision, sub }) => ({ revision, sub }));
+        let before = { revision: decoded.expected.revision, sub: Number.POSITIVE_INFINITY };
+        for (const place of places) {
+          const follows =
+            (place.revision === before.revision + 1 && place.sub === 0) ||
+            (place.revision === before.revision && place.sub === before.sub + 1);
+          expect(follows).toBe(true);
+          before = place;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('tells where the log is after it', () => {
+    const expected = { revision: 7, notes: 3, commit: 11 };
+    expect(cursorAfter({ expected, commit: 12, changes: [], notes: [] })).toEqual({ ...expected, commit: 12 });
+    const note: Note = { after: 7, change: { kind: 'revoke', id: 1n } };
+    const [put] = inOrder(7, [
+      { kind: 'put', key: 'a', createRevision: 8, version: 1, lease: 0n, value: Buffer.of(1), goesOn: false },
+    ]);
+    const changes = put === undefined ? [] : [put];
+    expect(cursorAfter({ expected, commit: 12, changes, notes: [note] })).toEqual({
+      revision: 8,
+      notes: 4,
+      commit: 12,
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { cursorAfter, encodeBatch } from './batch-codec.ts';
+import { BatchesAhead } from './batches-ahead.ts';
+import type { AppendBatch } from './log.ts';
+import type { Cursor } from './types.ts';
+
+const START: Cursor = { revision: 1, notes: 0, commit: 10 };
+const NONE = 0;
+
+function putAfter(expected: Cursor, commit: number, valueBytes = 1): AppendBatch {
+  const revision = expected.revision + 1;
+  const value = new Uint8Array(valueBytes);
+  const put = {
+    kind: 'put' as const,
+    key: 'k',
+    revision,
+    sub: 0,
+    createRevision: revision,
+    version: 1,
+    lease: 0n,
+    value,
+  };
+  return { expected, commit, changes: [put], notes: [] };
+}
+
+describe('batches that came ahead', () => {
+  it('are found once, by the commit that they become', () => {
+    const ahead = new BatchesAhead(1e6);
+    const batch = putAfter(START, 11);
+    ahead.add(encodeBatch(batch), NONE);
+    expect(ahead.take(START, { ...START, commit: 12 })).toBeUndefined();
+    expect(ahead.take(START, cursorAfter(batch))).toEqual(batch);
+    expect(ahead.take(START, cursorAfter(batch))).toBeUndefined();
+    expect(ahead.bytes).toBe(0);
+  });
+
+  it('are nothing for a commit that begins or ends elsewhere, though it has the name', () => {
+    for (const wrong of [{ revision: 2 }, { notes: 1 }, { commit: 9 }]) {
+      const ahead = new BatchesAhead(1e6);
+      const batch = putAfter(START, 11);
+      ahead.add(encodeBatch(batch), NONE);
+      expect(ahead.take({ ...START, ...wrong }, cursorAfter(batch))).toBeUndefined();
+    }
+    for (const wrong of [{ revision: 3 }, { notes: 1 }]) {
+      const ahead = new BatchesAhead(1e6);
+      const batch = putAfter(START, 11);
+      ahead.add(encodeBatch(batch), NONE);
+      expect(ahead.take(START, { ...cursorAfter(batch), ...wrong })).toBeUndefined();
+    }
+  });
+
+  it('take no more room than they may: the first ones go', () => {
+    const one = encodeBatch(putAfter(START, 11, 1000));
+    const ahead = new BatchesAhead(one.length * 3);
+    for (let commit = 11; commit < 31; commit += 1) ahead.add(encodeBatch(putAfter(START, commit, 1000)), NONE);
+    expect(ahead.bytes).toBe(one.length * 3);
+    expect(ahead.take(START, cursorAfter(putAfter(START, 27)))).toBeUndefined();
+    expect(ahead.take(START, cursorAfter(putAfter(START, 28)))).toBeDefined();
+    ahead.add(encodeBatch(putAfter(START, 40, 4000)), NONE);
+    expect(ahead.take(START, cursorAfter(putAfter(START, 40)))).toBeUndefined();
+    ahead.add(one, NONE);
+    ahead.add(one, NONE);
+    expect(ahead.bytes).toBe(one.length * 3);
+  });
+
+  it('go when the log has passed them', () => {
+    const ahead = new BatchesAhead(1e6);
+    ahead.add(encodeBatch(putAfter(START, 11)), NONE);
+    const later = putAfter({ revision: 9, notes: 0, commit: 20 }, 21);
+    ahead.add(encodeBatch(later), 9);
+    expect(ahead.bytes).toBe(encodeBatch(later).length);
+    ahead.add(encodeBatch(putAfter(START, 12)), 9);
+    expect(ahead.bytes).toBe(encodeBatch(later).length);
+  });
+
+  it('are awaited from those alone who have sent some, and have not failed to', () => {
+    const ahead = new BatchesAhead(1e6);
+    const ours = 5 * 2 ** 33;
+    expect(ahead.isAwaited(ours + 2)).toBe(false);
+    ahead.add(encodeBatch(putAfter(START, ours + 1)), NONE);
+    expect(ahead.isAwaited(ours + 2)).toBe(true);
+    expect(ahead.isAwaited(6 * 2 ** 33 + 2)).toBe(false);
+    ahead.giveUp(ours + 2);
+    expect(ahead.isAwaited(ours + 3)).toBe(false);
+  });
+});

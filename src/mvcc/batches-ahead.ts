@@ -1,0 +1,65 @@
+import { cursorAfter, decodeBatch } from './batch-codec.ts';
+import type { AppendBatch } from './log.ts';
+import { authorOf } from './turns.ts';
+import { type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
+
+/**
+ * Batches of other replicas that came ahead of the log: their authors sent them to us while they sent them to the log.
+ * Whether one is ever committed, and where, the log alone says; then it need not be read from there.
+ *
+ * Kept by the name of the commit that they want to be. What is never asked for is pushed out by what comes later:
+ * nothing rests on a batch being here.
+ */
+export class BatchesAhead {
+  readonly #bytesMax: number;
+  readonly #batches = new Map<CommitId, { readonly batch: AppendBatch; readonly bytes: number }>();
+  readonly #authors = new Set<number>();
+  #bytes = 0;
+
+  /** `bytesMax`: of encoded batches. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `applied`: where the Tail is; what lies before is of no use. Throws RangeError for what is no batch. */
+  add(encoded: Buffer, applied: Revision): void {
+    const batch = decodeBatch(encoded);
+    const bytes = encoded.length;
+    if (batch.expected.revision < applied || bytes > this.#bytesMax) return;
+    this.#authors.add(authorOf(batch.commit));
+    this.#remove(batch.commit);
+    this.#batches.set(batch.commit, { batch, bytes });
+    this.#bytes += bytes;
+    for (const [oldest, { batch: old }] of this.#batches) {
+      if (old.expected.revision >= applied && this.#bytes <= this.#bytesMax) return;
+      this.#remove(oldest);
+    }
+  }
+
+  /** The batch that leads from one place to another, if it is here: exactly there, and exactly from there. */
+  take(from: Cursor, to: Cursor): AppendBatch | undefined {
+    const batch = this.#batches.get(to.commit)?.batch;
+    if (batch === undefined) return undefined;
+    this.#remove(to.commit);
+    return sameCursor(batch.expected, from) && sameCursor(cursorAfter(batch), to) ? batch : undefined;
+  }
+
+  /** Whether the commit's author is one who sends batches ahead, so that it may be worth a moment's wait. */
+  isAwaited(commit: CommitId): boolean {
+    return this.#authors.has(authorOf(commit));
+  }
+
+  /** It did not come. */
+  giveUp(commit: CommitId): void {
+    this.#authors.delete(authorOf(commit));
+  }
+
+  #remove(commit: CommitId): void {
+    this.#bytes -= this.#batches.get(commit)?.bytes ?? 0;
+    this.#batches.delete(commit);
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import { BatchesAhead } from './batches-ahead.ts';
+import type { Ahead, CommitTold } from './log.ts';
+import type { StoreStats } from './store-stats.ts';
+import type { Tail } from './tail.ts';
+import type { Turns } from './turns.ts';
+
+/**
+ * The short way of a commit of another replica. Its author sends the batch to the log and to us; the log tells of the
+ * commit in a few bytes; and so the log is not asked what is in it:
+ *
+ *   author ─ batch, ahead ─▶ BatchesAhead ─┐
+ *     └─ append ─▶ log ─ commit told ──────┴─ the next one here, and its batch has come ─▶ Tail.apply
+ *                                             anything else ─▶ ask: Follower, news
+ *
+ * What is committed, and in which order, is the log's word alone; a batch is bytes for it. One that is late is waited
+ * for, for a moment; one that never comes, or came for nothing, costs time.
+ */
+export class ToldCommits {
+  readonly #parts: ToldCommitsParts;
+  readonly #batches: BatchesAhead;
+  /** Told of, the next one here, and its batch has not come yet. */
+  #awaited: CommitTold | undefined;
+  #timer: Timer | undefined;
+
+  constructor(parts: ToldCommitsParts) {
+    this.#parts = parts;
+    this.#batches = new BatchesAhead(parts.bytesMax);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#awaited = undefined;
+  }
+
+  /** The log tells of a commit. */
+  told(commit: CommitTold): void {
+    const { tail, clock, patienceMs, ask } = this.#parts;
+    if (this.#apply(commit)) return;
+    if (tail.cursor.commit !== commit.upon || !this.#batches.isAwaited(commit.cursor.commit)) {
+      ask();
+      return;
+    }
+    this.#awaited = commit;
+    this.#timer?.cancel();
+    this.#timer = clock.after(patienceMs, () => {
+      this.#awaited = undefined;
+      if (tail.cursor.commit !== commit.upon) return;
+      this.#batches.giveUp(commit.cursor.commit);
+      ask();
+    });
+  }
+
+  /** For a log that does not tell by itself, but may be asked for less. */
+  readonly ahead: Ahead = (from, to) => {
+    const batch = this.#batches.take(from, to);
+    if (batch !== undefined) this.#parts.stats.batchesAheadApplied.value += 1;
+    return batch;
+  };
+
+  /** A batch from its author, of which the log may tell. Throws RangeError for what is no batch. */
+  takeAhead(encoded: Buffer): void {
+    const { stats, tail } = this.#parts;
+    stats.batchesAhead.value += 1;
+    this.#batches.add(encoded, tail.cursor.revision);
+    if (this.#awaited === undefined || !this.#apply(this.#awaited)) return;
+    this.#awaited = undefined;
+    this.#timer?.cancel();
+  }
+
+  #apply({ upon, cursor }: CommitTold): boolean {
+    const { tail, turns, mayApply } = this.#parts;
+    if (!mayApply() || tail.cursor.commit !== upon) return false;
+    const batch = this.ahead(tail.cursor, cursor);
+    if (batch === undefined) return false;
+    tail.apply(batch.changes, batch.notes, cursor);
+    turns.saw(cursor.commit);
+    return true;
+  }
+}
+
+export interface ToldCommitsParts {
+  readonly tail: Tail;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly stats: StoreStats;
+  /** Of batches that wait: those that came first make room. */
+  readonly bytesMax: number;
+  /** How much later than the log's word a batch may come that was sent before it. */
+  readonly patienceMs: number;
+  readonly mayApply: () => boolean;
+  /** Has the log asked for its news. */
+  readonly ask: () => void;
+}
