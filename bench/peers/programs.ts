@@ -34,13 +34,13 @@ export function kedgeProgram(command: string): PeerProgram {
   };
 }
 
-/** kedge as a replica on a database. */
-export function onStore(kedge: PeerProgram, url: string, name: string): PeerProgram {
+/** kedge as a replica on a database, with more flags. */
+export function onStore(kedge: PeerProgram, url: string, name: string, flags: readonly string[] = []): PeerProgram {
   return {
     name: kedge.name,
     command: (dataFolder, port, spare) => [
       ...kedge.command(dataFolder, port, spare),
-      ...['--store', url, '--name', name],
+      ...['--store', url, '--name', name, ...flags],
     ],
   };
 }

@@ -136,16 +136,20 @@ async function run(engine: Engine, { kedge, etcd, folder, pace, progress }: Sect
           }),
     });
 
-    progress(`${engine.name}: ${replicas} replicas`);
+    const together = async (all: readonly Peer[], what: string, isBarred: boolean): Promise<void> => {
+      progress(`${engine.name}: ${what}`);
+      const rates = await putTogether(all, { keys, valueBytes, inFlight: putsInFlight, seconds, rounds });
+      const alone = { what: 'one alone', figure: rates.one };
+      const bar = { text: 'at least 80 %', isCleared: rates.all >= 0.8 * rates.one };
+      note(`puts through ${what}, ${putsInFlight} in flight at each`, rates.all, '/s', {
+        against: alone,
+        ...(isBarred ? { bar } : {}),
+      });
+      note(`the same, ${putsInFlight} in flight in all`, rates.allShared, '/s', { against: alone });
+    };
     const all = [one];
     for (let i = 2; i <= replicas; i += 1) all.push(await start(onStore(kedge, url(), `replica-${i}`)));
-    const together = await putTogether(all, { keys, valueBytes, inFlight: putsInFlight, seconds, rounds });
-    const alone = { what: 'one alone', figure: together.one };
-    note(`puts through ${replicas} replicas together, ${putsInFlight} in flight at each`, together.all, '/s', {
-      against: alone,
-      bar: { text: 'at least 80 %', isCleared: together.all >= 0.8 * together.one },
-    });
-    note(`the same, ${putsInFlight} in flight in all`, together.allShared, '/s', { against: alone });
+    await together(all, `${replicas} replicas that know nothing of each other`, false);
 
     progress(`${engine.name}: a watch on another replica`);
     const lags = await watchLags(all[1] ?? one, one);
@@ -156,10 +160,31 @@ async function run(engine: Engine, { kedge, etcd, folder, pace, progress }: Sect
     note('the same (p99)', percentile(lags, 0.99), 'ms', {
       ...(p99 === undefined ? {} : { bar: { text: `under ${p99} ms`, isCleared: percentile(lags, 0.99) < p99 } }),
     });
+    for (const peer of peers.splice(0)) await peer.remove();
+    const linked: Peer[] = [];
+    for (let i = 1; i <= replicas; i += 1) {
+      linked.push(await start(onStore(kedge, url(), `linked-${i}`, peerFlags(i))));
+    }
+    await Promise.all(linked.map(untilLinked));
+    await together(linked, `${replicas} replicas that are linked`, true);
     return findings;
   } finally {
     for (const peer of peers) await peer.remove();
     await database.dispose();
+  }
+}
+
+/** They find each other by the store, and have patience with those that stand still meanwhile. */
+function peerFlags(i: number): readonly string[] {
+  return [`--peer-listen=127.0.6.${i}:0`, '--peer-trust=store', '--peer-dead-after=10m'];
+}
+
+async function untilLinked({ port }: Peer): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const { linked } = (await (await fetch(`http://127.0.0.1:${port}/peers`)).json()) as { readonly linked: number };
+    if (linked === replicas - 1) return;
+    if (attempt > 600) throw new Error(`the replica at port ${port} has ${linked} links`);
+    await sleep(50);
   }
 }
 

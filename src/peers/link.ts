@@ -64,7 +64,7 @@ export class Link {
     const send = (kind: number, body: Uint8Array): void => this.#send(kind, body);
     this.#requests = new LinkRequests(clock, send, (kind) => host.handlerOf(kind));
     this.#hints = new HintSender(clock, PEER_LIMITS.hintIntervalMs, (revision) => {
-      if (this.#isSlow()) return;
+      if (this.isSlow) return;
       const body = Buffer.alloc(8);
       body.writeBigUInt64BE(BigInt(revision));
       send(FrameKind.hint, body);
@@ -111,12 +111,12 @@ export class Link {
   }
 
   introduce(address: string): void {
-    if (!this.#isSlow()) this.#send(FrameKind.introduce, JSON.stringify({ address }));
+    if (!this.isSlow) this.#send(FrameKind.introduce, JSON.stringify({ address }));
   }
 
-  /** What `encodeMessage` made. Best effort: a slow member misses it. */
+  /** What `encodeMessage` made. Best effort: one that `isSlow` misses it. */
   message(encoded: Buffer): void {
-    if (this.#ended || this.#isSlow()) return;
+    if (this.#ended || this.isSlow) return;
     this.#channel.sendEncoded(encoded);
     this.#checkBuffer();
   }
@@ -223,7 +223,8 @@ export class Link {
       this.break('it does not read what it is sent');
   }
 
-  #isSlow(): boolean {
+  /** It has much of what it was sent yet to read. */
+  get isSlow(): boolean {
     return this.#channel.socket.writableLength > PEER_LIMITS.linkBufferBytesSoft;
   }
 

@@ -242,7 +242,7 @@ export class Peers implements Service {
 
   /** Tells members of something, which is put into words only if one is meant. Best effort: a slow one misses it. */
   tell(topic: string, body: () => Uint8Array, isMeant: (member: Hello) => boolean = () => true): void {
-    const links = this.#roster.links.filter(({ hello }) => isMeant(hello));
+    const links = this.#roster.links.filter(({ hello, isSlow }) => !isSlow && isMeant(hello));
     const encoded = links.length > 0 ? encodeMessage(topic, body()) : undefined;
     for (const link of links) if (encoded !== undefined) link.message(encoded);
   }
