@@ -37,6 +37,7 @@ export class Follower implements Service {
   readonly #toldCommits: ToldCommits;
   /** The highest revision that peers say exists and that was not looked for since; they may be wrong. */
   #hinted: Revision = 0;
+  #hintedMs = Number.NEGATIVE_INFINITY;
   #patience: Timer | undefined;
   #told = false;
   #timer: Timer | undefined;
@@ -117,9 +118,11 @@ export class Follower implements Service {
 
   /**
    * A peer says that this revision exists. A log that tells by itself does so as soon, and would be asked twice for each
-   * commit: it is asked only if it has not told a moment later.
+   * commit: it is asked only if it has not told a moment later. `isAnswered`: it is a replica, whose own commit it was.
    */
-  hint(revision: Revision): void {
+  hint(revision: Revision, isAnswered: boolean): void {
+    if (isAnswered) this.#toldCommits.noteAnswered(revision);
+    this.#hintedMs = this.#parts.clock.monotonicMs();
     this.#hinted = Math.max(this.#hinted, revision);
     if (this.#state !== 'running' || this.#asking !== undefined || this.#patience !== undefined) return;
     if (!this.#told) {
@@ -178,7 +181,7 @@ export class Follower implements Service {
       for (;;) {
         if (this.#isLost) throw new LogError('unavailable', 'the store is being loaded anew');
         const since = tail.cursor;
-        const news = await log.news(since, this.#limits.newsBytes, this.#toldCommits.ahead);
+        const news = await log.news(since, this.#limits.newsBytes, this.#toldCommits);
         stats.newsAsked.value += 1;
         if (this.#take(news, since)) return;
       }
@@ -238,9 +241,11 @@ export class Follower implements Service {
   #schedule(): void {
     if (this.#state !== 'running') return;
     this.#timer?.cancel();
-    const { pollMsMin, pollMsMax, pollMsMaxTold } = this.#limits;
-    const delayMs = this.#told ? pollMsMaxTold : this.#pollMs;
-    this.#timer = this.#parts.clock.after(delayMs, () => {
+    const { clock } = this.#parts;
+    const { pollMsMin, pollMsMax, pollMsMaxTold, pollMsMinHinted, hintsLastMs } = this.#limits;
+    const pollMs =
+      clock.monotonicMs() - this.#hintedMs < hintsLastMs ? Math.max(this.#pollMs, pollMsMinHinted) : this.#pollMs;
+    this.#timer = clock.after(this.#told ? pollMsMaxTold : pollMs, () => {
       this.#pollMs = Math.min(pollMsMax, Math.max(pollMsMin, this.#pollMs * POLL_GROWTH));
       if (!this.#hasCommittedSince()) this.poke();
       this.#schedule();
@@ -277,6 +282,9 @@ export interface FollowerLimits {
   readonly pollMsMax: number;
   /** With a log that tells by itself. */
   readonly pollMsMaxTold: number;
+  /** While peers hint, and so long after: what they do not tell of is somebody's whom they do not know. */
+  readonly pollMsMinHinted: number;
+  readonly hintsLastMs: number;
   /** How long such a log has to tell of what a peer has told of already. */
   readonly hintPatienceMs: number;
   /** As ToldCommitsParts. */
@@ -289,6 +297,8 @@ export const FOLLOWER_LIMITS: FollowerLimits = {
   pollMsMin: 10,
   pollMsMax: 250,
   pollMsMaxTold: 2000,
+  pollMsMinHinted: 50,
+  hintsLastMs: 1000,
   hintPatienceMs: 50,
   aheadBytesMax: 16 * 1024 ** 2,
   aheadPatienceMs: 3,

@@ -132,9 +132,9 @@ export interface SharedLog extends Log, DutyFence {
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about
    * `bytesMax` bytes are gathered. A linearizable read is answered by the state at a news that was asked for after the
    * read came, with nothing `more`. The cursor given is always that of a commit, or of LogState.
-   * `ahead`: what has come from elsewhere and need not be read; an engine may do without.
+   * `heard`: what others have said, so that less need be asked; an engine may do without.
    */
-  news(since: Cursor, bytesMax: number, ahead?: Ahead): Promise<News>;
+  news(since: Cursor, bytesMax: number, heard?: Heard): Promise<News>;
 
   /**
    * The listener is called when somebody may have committed. Hints: calls may be missing, doubled or for nothing; what
@@ -175,8 +175,13 @@ export interface SharedLog extends Log, DutyFence {
   health(): Promise<DatabaseHealth>;
 }
 
-/** The batch that led from one place to another, if it is at hand. It is asked for once. */
-export type Ahead = (from: Cursor, to: Cursor) => AppendBatch | undefined;
+/** What other replicas of the log have said of their commits. */
+export interface Heard {
+  /** The batch that led from one place to another, if it is at hand. It is asked for once. */
+  batch(from: Cursor, to: Cursor): AppendBatch | undefined;
+  /** The commit that first came to this revision was answered, so it is durable, and so are all before it. */
+  readonly answered: Revision;
+}
 
 /** A commit as the database tells of it at once: durable, and seen by everybody who asks now. */
 export interface CommitTold {

@@ -148,9 +148,9 @@ export class ReloadingStore implements StoreApi {
     this.#recordListeners.push(listener);
   }
 
-  /** Somebody else may have committed up to there. */
-  poke(revision: Revision): void {
-    if (revision > this.revision) this.#store.follower?.hint(revision);
+  /** Somebody else may have committed up to there. `isAnswered`: as Follower.hint. */
+  poke(revision: Revision, isAnswered = false): void {
+    if (revision > this.revision) this.#store.follower?.hint(revision, isAnswered);
   }
 
   /** As ToldCommits.takeAhead. */

@@ -1,9 +1,10 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { BatchesAhead } from './batches-ahead.ts';
-import type { Ahead, CommitTold } from './log.ts';
+import type { AppendBatch, CommitTold, Heard } from './log.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
 import type { Turns } from './turns.ts';
+import type { Cursor, Revision } from './types.ts';
 
 /**
  * The short way of a commit of another replica. Its author sends the batch to the log and to us; the log tells of the
@@ -16,12 +17,13 @@ import type { Turns } from './turns.ts';
  * What is committed, and in which order, is the log's word alone; a batch is bytes for it. One that is late is waited
  * for, for a moment; one that never comes, or came for nothing, costs time.
  */
-export class ToldCommits {
+export class ToldCommits implements Heard {
   readonly #parts: ToldCommitsParts;
   readonly #batches: BatchesAhead;
   /** Told of, the next one here, and its batch has not come yet. */
   #awaited: CommitTold | undefined;
   #timer: Timer | undefined;
+  #answered: Revision = 0;
 
   constructor(parts: ToldCommitsParts) {
     this.#parts = parts;
@@ -51,12 +53,22 @@ export class ToldCommits {
     });
   }
 
-  /** For a log that does not tell by itself, but may be asked for less. */
-  readonly ahead: Ahead = (from, to) => {
+  /** Heard: for a log that does not tell by itself, but may be asked for less. */
+  batch(from: Cursor, to: Cursor): AppendBatch | undefined {
     const batch = this.#batches.take(from, to);
     if (batch !== undefined) this.#parts.stats.batchesAheadApplied.value += 1;
     return batch;
-  };
+  }
+
+  /** Heard. */
+  get answered(): Revision {
+    return this.#answered;
+  }
+
+  /** A replica says that the log has answered its commit up to there. */
+  noteAnswered(revision: Revision): void {
+    this.#answered = Math.max(this.#answered, revision);
+  }
 
   /** A batch from its author, of which the log may tell. Throws RangeError for what is no batch. */
   takeAhead(encoded: Buffer): void {
@@ -71,7 +83,7 @@ export class ToldCommits {
   #apply({ upon, cursor }: CommitTold): boolean {
     const { tail, turns, mayApply } = this.#parts;
     if (!mayApply() || tail.cursor.commit !== upon) return false;
-    const batch = this.ahead(tail.cursor, cursor);
+    const batch = this.batch(tail.cursor, cursor);
     if (batch === undefined) return false;
     tail.apply(batch.changes, batch.notes, cursor);
     turns.saw(cursor.commit);

@@ -249,8 +249,9 @@ export class Writer {
     const { tail } = this.#parts;
     // A shared log's news may have told the Tail of it already, and of more.
     if (draft.isEmpty) return;
-    if (sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
+    // Others need not wait until we are done with it.
     this.#parts.onCommit(draft.cursor.revision);
+    if (sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
   }
 
   #answer({ writes }: WriteBatch): void {
@@ -356,7 +357,7 @@ export interface WriterParts {
   readonly turns: Turns | undefined;
   /** Hears of each batch as it is sent to the log. Must not throw. */
   readonly onAppend: ((batch: AppendBatch) => void) | undefined;
-  /** Hears of each batch of this Writer that is committed and applied. Must not throw. */
+  /** Hears of each batch of this Writer that is committed, before it is applied. Must not throw. */
   readonly onCommit: (head: Revision) => void;
   /** With such a log a new one each time; else 0. */
   readonly newCommitId: () => CommitId;

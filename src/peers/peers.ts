@@ -47,7 +47,7 @@ export class Peers implements Service {
   readonly #lastKnown: LastKnown | undefined;
   readonly #table: TableSource | undefined;
   readonly #handlers = new Map<string, RequestHandler>();
-  readonly #hintListeners: ((revision: number) => void)[] = [];
+  readonly #hintListeners: ((revision: number, from: Hello) => void)[] = [];
   readonly #messageListeners = new Map<string, (body: Buffer, from: Hello) => void>();
   readonly #changeListeners: (() => void)[] = [];
   readonly #linkHost: LinkHost;
@@ -219,7 +219,7 @@ export class Peers implements Service {
   }
 
   /** A member of the same store says that this revision exists: look when convenient. May be wrong, late or repeated. */
-  onHint(listener: (revision: number) => void): void {
+  onHint(listener: (revision: number, from: Hello) => void): void {
     this.#hintListeners.push(listener);
   }
 
@@ -320,7 +320,7 @@ export class Peers implements Service {
       onHint: (link, revision) => {
         if (link.hello.store !== store) return;
         this.stats.hintsReceived.value++;
-        for (const listener of this.#hintListeners) listener(revision);
+        for (const listener of this.#hintListeners) listener(revision, link.hello);
       },
       onAbility: () => this.#changed(),
       onIntroduction: (_, written) => {

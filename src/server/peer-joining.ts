@@ -76,7 +76,7 @@ export interface PeerJoiningContext {
 export interface JoinedStore extends RecordStore {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  poke(revision: Revision): void;
+  poke(revision: Revision, isAnswered: boolean): void;
   takeAhead(batch: Buffer): void;
   useDutyRule(rule: DutyRule): void;
   dutiesChanged(): void;
@@ -131,7 +131,7 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     deadAfterMs: options.peerDeadAfter,
   });
   context.onCommit((head) => peers.hint(head));
-  peers.onHint((revision) => store.poke(revision));
+  peers.onHint((revision, { id }) => store.poke(revision, records.has(id)));
   if (database !== undefined) {
     sendBatchesAhead(peers, records, context);
     store.useDutyRule(new PeerDutyRule(peers));

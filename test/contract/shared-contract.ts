@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Ahead, AppendBatch, CommitTold, News, SharedLog } from '../../src/mvcc/log.ts';
+import type { AppendBatch, CommitTold, Heard, News, SharedLog } from '../../src/mvcc/log.ts';
 import type { Change, Cursor, LeaseChange, Note, RecordChange } from '../../src/mvcc/types.ts';
 import { cursorAfter, someCommit } from '../support/commit-chain.ts';
 import { Random } from '../support/random.ts';
@@ -259,9 +259,13 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         const read = await allNews(b, start);
         expect(read.changes.length).toBe(5);
         for (const here of [[first], [first, second], [second], [first, second, third, last], [last, third, first]]) {
-          const ahead: Ahead = (from, to) =>
+          const batch: Heard['batch'] = (from, to) =>
             here.find((each) => isDeepStrictEqual([each.expected, cursorAfter(each)], [from, to]));
-          for (const bytesMax of [1, 1e6]) expect(await allNews(b, start, bytesMax, ahead)).toEqual(read);
+          for (const answered of [0, 3, 5]) {
+            for (const bytesMax of [1, 1e6]) {
+              expect(await allNews(b, start, bytesMax, { batch, answered })).toEqual(read);
+            }
+          }
         }
       });
 
@@ -511,12 +515,12 @@ export function batchAt(at: Cursor, changes: readonly Change[], notes: readonly 
 }
 
 /** All news, page by page. */
-export async function allNews(log: SharedLog, since: Cursor, bytesMax = 1e6, ahead?: Ahead) {
+export async function allNews(log: SharedLog, since: Cursor, bytesMax = 1e6, heard?: Heard) {
   const changes: Change[] = [];
   const notes: Note[] = [];
   let cursor = since;
   for (;;) {
-    const news: News = await log.news(cursor, bytesMax, ahead);
+    const news: News = await log.news(cursor, bytesMax, heard);
     if (news.kind !== 'news') throw new Error(`news are ${news.kind}`);
     changes.push(...news.changes);
     notes.push(...news.notes);

@@ -3,10 +3,10 @@ import type { Timer } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import {
-  type Ahead,
   type AppendBatch,
   type AppendResult,
   type DatabaseHealth,
+  type Heard,
   LogError,
   type LogSize,
   type LogSnapshot,
@@ -216,14 +216,14 @@ export class MysqlLog implements SharedLog {
     return this.#snapshots.take((file) => this.#call((connection) => fillSnapshot(connection, file), 1));
   }
 
-  news(since: Cursor, bytesMax: number, ahead?: Ahead): Promise<News> {
+  news(since: Cursor, bytesMax: number, heard?: Heard): Promise<News> {
     return this.#call((connection) =>
       news(
         connection,
         since,
         bytesMax,
         this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined,
-        ahead,
+        heard,
       ),
     );
   }

@@ -1,5 +1,5 @@
-import type { Ahead, AppendBatch, News } from '../../mvcc/log.ts';
-import type { Cursor } from '../../mvcc/types.ts';
+import type { AppendBatch, Heard, News } from '../../mvcc/log.ts';
+import type { Cursor, Revision } from '../../mvcc/types.ts';
 import { type MysqlConnection, numberAt, type Row } from './connection.ts';
 import { HEAD_STATEMENT, headOf } from './head.ts';
 import { NOTE_COLUMNS, noteOf } from './notes.ts';
@@ -19,7 +19,8 @@ import { changeOf, changesStatement } from './rows.ts';
  *
  * Without a binary log InnoDB shows a commit to others a moment before it is on disk. Who acted on it then would have
  * seen what a crash in that moment undoes. So the second message makes a commit of its own, in a table of its own: the
- * redo log is flushed in order, so when this one is on disk, so is all that was seen before.
+ * redo log is flushed in order, so when this one is on disk, so is all that was seen before. It need not where the author
+ * has said that its commit was answered.
  */
 
 /** Commits read at a time. */
@@ -38,7 +39,7 @@ export async function news(
   since: Cursor,
   bytesMax: number,
   flushRow: number | undefined,
-  ahead?: Ahead,
+  heard?: Heard,
 ): Promise<News> {
   const { revision, notes } = since;
   const [heads = [], rows = []] = await connection.run([
@@ -55,11 +56,12 @@ export async function news(
   const rest = { cursor: cursorOf(cursor), more };
   if (last === at) return { kind: 'news', ...rest, changes: [], notes: [], horizon, swept, alarms };
   if (Math.max(removed, swept) > revision) return { kind: 'behind' };
-  const batches = batchesAhead(commits.slice(at, last + 1), ahead);
-  const flush = flushRow === undefined ? [] : [flushStatement(flushRow)];
+  const batches = batchesAhead(commits.slice(at, last + 1), heard);
+  const until = batches.length > 0 ? at + batches.length : last;
+  const isDurable = flushRow === undefined || isAnswered(commits, until, heard?.answered);
+  const flush = isDurable ? [] : [flushStatement(flushRow)];
   if (batches.length > 0) {
     if (flush.length > 0) await connection.run(flush);
-    const until = at + batches.length;
     return {
       kind: 'news',
       cursor: cursorOf(commits[until] ?? since),
@@ -90,15 +92,21 @@ export async function news(
 }
 
 /** Those that lead from the first commit on, one after the other, until one is not at hand. */
-function batchesAhead(commits: readonly Commit[], ahead: Ahead | undefined): AppendBatch[] {
+function batchesAhead(commits: readonly Commit[], heard: Heard | undefined): AppendBatch[] {
   const batches: AppendBatch[] = [];
   for (const [i, from] of commits.entries()) {
     const to = commits[i + 1];
-    const batch = to === undefined ? undefined : ahead?.(cursorOf(from), cursorOf(to));
+    const batch = to === undefined ? undefined : heard?.batch(cursorOf(from), cursorOf(to));
     if (batch === undefined) break;
     batches.push(batch);
   }
   return batches;
+}
+
+/** Whether its author has said that it was answered. Of several commits that end at one revision only the first one was meant. */
+function isAnswered(commits: readonly Commit[], at: number, answered: Revision = 0): boolean {
+  const revision = commits[at]?.revision ?? 0;
+  return revision < answered || (revision === answered && (commits[at - 1]?.revision ?? revision) < revision);
 }
 
 function flushStatement(row: number): string {
