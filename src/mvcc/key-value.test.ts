@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Reader } from '../base/protobuf.ts';
-import { encodeKeyValue, encodeTombstone, keyValueLength, valueIn } from './key-value.ts';
+import { encodeKeyValue, encodeTombstone, isOfKey, keyValueLength, valueIn } from './key-value.ts';
 
 const revision = fc.oneof(
   fc.integer({ min: 0, max: 1000 }),
@@ -49,4 +49,18 @@ describe('a KeyValue message', () => {
   it('of a tombstone has the key alone', () => {
     expect(Buffer.from(encodeTombstone('k')).toString('hex')).toBe('0a016b');
   });
+});
+
+it('tells whose message it is', () => {
+  const key = fc.oneof(
+    fc.constantFrom('', 'a', 'ab', '\n', '\x10', 'x'.repeat(127), 'x'.repeat(128), 'x'.repeat(20_000)),
+    fc.uint8Array({ maxLength: 3 }).map((bytes) => String.fromCharCode(...bytes)),
+  );
+  fc.assert(
+    fc.property(key, key, fc.nat(300), (one, other, revision) => {
+      const message = encodeKeyValue(one, revision, revision, 1, Buffer.from(other, 'latin1'), 0n);
+      expect(isOfKey(message, one)).toBe(true);
+      expect(isOfKey(message, other)).toBe(one === other);
+    }),
+  );
 });

@@ -98,6 +98,23 @@ export function encodeTombstone(key: Key): KeyValueBytes {
   return encodeKeyValue(key, 0, 0, 0, NO_VALUE, 0n);
 }
 
+/** Whether a message that this file wrote is of this key. */
+export function isOfKey(kv: KeyValueBytes, key: Key): boolean {
+  const { length } = key;
+  if (length === 0) return kv[0] !== KEY;
+  if (kv[0] !== KEY) return false;
+  let at = 1;
+  let rest = length;
+  for (; rest >= TWO_POW_7; rest = Math.floor(rest / TWO_POW_7)) {
+    if (kv[at] !== (rest % TWO_POW_7) + TWO_POW_7) return false;
+    at += 1;
+  }
+  if (kv[at] !== rest) return false;
+  at += 1;
+  for (let i = 0; i < length; i += 1) if (kv[at + i] !== key.charCodeAt(i)) return false;
+  return true;
+}
+
 /** The value inside of a message that this file wrote: a view. */
 export function valueIn(kv: KeyValueBytes): Uint8Array {
   let at = 0;

@@ -1,13 +1,14 @@
 import { KeyEntry } from './key-entry.ts';
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex } from './key-index.ts';
+import type { MessageShortcut } from './message-shortcut.ts';
 import { keyOnlyMessage } from './messages.ts';
 import { revisionToRead, type Selection, select, sortByValue, sortsByValue } from './range.ts';
 import { type KeyValueBytes, type RangeRequest, type RangeResult, StoreError } from './requests.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
 import { ONE_KEY, type Position, type Revision } from './types.ts';
-import type { ValueCache } from './value-cache.ts';
+import { NOWHERE, type ValueCache } from './value-cache.ts';
 import type { ValueReader } from './value-reader.ts';
 
 /**
@@ -20,24 +21,17 @@ import type { ValueReader } from './value-reader.ts';
 export class RangeReader {
   readonly #index: KeyIndex;
   readonly #cache: ValueCache;
+  readonly #shortcut: MessageShortcut;
   readonly #values: ValueReader;
   readonly #tail: Tail;
   readonly #stats: StoreStats;
   readonly #horizon: () => Revision;
   readonly #confirm: (() => Promise<void>) | undefined;
 
-  /** `confirm`: with a shared log, which others sweep: brings the horizon up to date. */
-  constructor(
-    index: KeyIndex,
-    cache: ValueCache,
-    values: ValueReader,
-    tail: Tail,
-    stats: StoreStats,
-    horizon: () => Revision,
-    confirm: (() => Promise<void>) | undefined,
-  ) {
+  constructor({ index, cache, shortcut, values, tail, stats, horizon, confirm }: RangeReaderParts) {
     this.#index = index;
     this.#cache = cache;
+    this.#shortcut = shortcut;
     this.#values = values;
     this.#tail = tail;
     this.#stats = stats;
@@ -51,10 +45,18 @@ export class RangeReader {
     const { head } = this.#tail;
     const revision = revisionToRead(request.revision, head, this.#horizon());
     if (request.end === ONE_KEY && revision === head && isPlain(request)) {
+      const found = this.#shortcut.get(request.key);
+      if (found !== undefined) {
+        this.#cache.stats.hits.value += 1;
+        return new Answer(head, 1, false, [found]);
+      }
       const entry = this.#index.get(request.key);
       if (entry === undefined || entry.version === 0) return new Answer(head, 0, false, NO_MESSAGES);
       const message = this.#peek(entry);
-      if (message !== undefined) return new Answer(head, 1, false, [message]);
+      if (message !== undefined) {
+        this.#shortcut.found(entry.key, entry.address, entry.length);
+        return new Answer(head, 1, false, [message]);
+      }
     }
     const selection = select(this.#index, request, revision);
     const { count } = selection;
@@ -145,8 +147,24 @@ export class RangeReader {
   #keep(at: Position & { readonly key: string }, message: KeyValueBytes): void {
     const entry = this.#index.get(at.key);
     if (entry === undefined || entry.revision !== at.revision || entry.sub !== at.sub) return;
-    if (!this.#cache.holds(entry.address)) entry.address = this.#cache.append(message);
+    if (this.#cache.holds(entry.address)) return;
+    const address = this.#cache.append(message);
+    if (address !== NOWHERE) this.#shortcut.moved(entry.key, entry.address, address, entry.length);
+    entry.address = address;
   }
+}
+
+/** What the RangeReader works with. */
+export interface RangeReaderParts {
+  readonly index: KeyIndex;
+  readonly cache: ValueCache;
+  readonly shortcut: MessageShortcut;
+  readonly values: ValueReader;
+  readonly tail: Tail;
+  readonly stats: StoreStats;
+  readonly horizon: () => Revision;
+  /** With a shared log, which others sweep: brings the horizon up to date. */
+  readonly confirm: (() => Promise<void>) | undefined;
 }
 
 /** A read of more than this many rows is a walk through the store; keeping it would push out what is in use. */

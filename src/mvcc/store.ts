@@ -14,6 +14,7 @@ import { KeyIndex } from './key-index.ts';
 import type { LeaseService } from './lease-service.ts';
 import { isShared, type Log, type LogSnapshot, type LogState } from './log.ts';
 import { LogHistory } from './log-history.ts';
+import { MessageShortcut } from './message-shortcut.ts';
 import { newLeaseService } from './new-lease-service.ts';
 import { pinnedValues } from './pinned-values.ts';
 import { Quota } from './quota.ts';
@@ -110,7 +111,8 @@ export class Store implements StoreApi {
     this.#values = new ValueReader(log, limits, this.stats.valueReads);
     const submit = (request: WriteRequest) => this.#writer.submit(request);
     this.#lessor = newLeaseService(shared, options, this.stats.leases, { submit, confirm: () => this.#confirm() });
-    this.#tail = new Tail(this.#index, this.#cache, this.#lessor, this.records, this.stats);
+    const shortcut = new MessageShortcut(this.#cache);
+    this.#tail = new Tail(this.#index, this.#cache, shortcut, this.#lessor, this.records, this.stats);
     this.#quota = new Quota(log, options.quotaBytes || STORE_LIMITS.quotaBytes, this.stats);
     this.#alarms = new AlarmSet(log);
     const loader = new ValueLoader(this.#index, this.#cache, this.#values, this.#tail, horizon, confirm);
@@ -142,7 +144,7 @@ export class Store implements StoreApi {
       },
       limits,
     );
-    this.#ranges = new RangeReader(this.#index, this.#cache, this.#values, this.#tail, this.stats, horizon, confirm);
+    this.#ranges = new RangeReader({ ...common, cache: this.#cache, shortcut, values: this.#values });
     this.#readTxns = new ReadTxns(this.#index, this.#cache, this.#lessor, this.records, this.#tail, loader, horizon);
     this.#hasher = new Hasher(common);
     this.#checker = new Checker({

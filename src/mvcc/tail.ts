@@ -5,6 +5,7 @@ import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
 import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
 import type { LeaseBook } from './lease-book.ts';
+import type { MessageShortcut } from './message-shortcut.ts';
 import type { Records } from './records.ts';
 import type { KeyValueBytes } from './requests.ts';
 import type { StoreStats } from './store-stats.ts';
@@ -24,6 +25,7 @@ import { NOWHERE, type ValueCache } from './value-cache.ts';
 export class Tail {
   readonly #index: KeyIndex;
   readonly #cache: ValueCache;
+  readonly #shortcut: MessageShortcut;
   readonly #leases: LeaseBook;
   readonly #records: Records;
   readonly #stats: StoreStats;
@@ -36,9 +38,17 @@ export class Tail {
   #head: Revision = 0;
   #cursor: Cursor = { revision: 0, notes: 0, commit: 0 };
 
-  constructor(index: KeyIndex, cache: ValueCache, leases: LeaseBook, records: Records, stats: StoreStats) {
+  constructor(
+    index: KeyIndex,
+    cache: ValueCache,
+    shortcut: MessageShortcut,
+    leases: LeaseBook,
+    records: Records,
+    stats: StoreStats,
+  ) {
     this.#index = index;
     this.#cache = cache;
+    this.#shortcut = shortcut;
     this.#leases = leases;
     this.#records = records;
     this.#stats = stats;
@@ -122,6 +132,8 @@ export class Tail {
         lease,
       );
     }
+    if (version > 0 && address !== NOWHERE) this.#shortcut.moved(key, entry.address, address, length);
+    else this.#shortcut.forget(key, entry.address);
     entry.address = address;
     entry.length = length;
     cache.pinned?.note(change);
@@ -165,6 +177,7 @@ export class Tail {
       // Making room may have overwritten the very message.
       if (to === NOWHERE || !cache.holds(address)) continue;
       cache.slabAt(to).set(from.subarray(at, at + length), cache.offsetAt(to));
+      this.#shortcut.moved(entry.key, address, to, length);
       entry.address = to;
     }
     this.#oldHits.length = 0;

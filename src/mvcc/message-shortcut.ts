@@ -1,0 +1,169 @@
+import { isOfKey } from './key-value.ts';
+import type { Key } from './types.ts';
+import type { ValueCache } from './value-cache.ts';
+
+/**
+ * A shortcut from keys that are read by themselves to their newest messages in the ValueCache. The long way (Map, key,
+ * entry, message) reads some ten places of memory, which in a store of a million keys no processor's cache holds; this
+ * one reads two: a bucket, and the message, which begins with its key and so proves itself. Measured over a million keys
+ * (AMD EPYC, virtual): 13.4 us of CPU for a get the long way, 10.9 by the shortcut, 7.5 to 7.8 over a thousand keys.
+ *
+ *   hash of the key ─▶ bucket of 64 bytes: 4 × (hash, length, address) ─▶ message
+ *
+ * It forgets: what has no room in its bucket pushes another one out, and of the tables that were outgrown only the last
+ * one is kept, for moving what is in it would stop the world. What is not here is found the long way, and added. What is
+ * here is always the newest, and here once: the Tail tells of every message that is replaced or moved.
+ */
+export class MessageShortcut {
+  readonly #cache: ValueCache;
+  #table = new Table(BUCKETS_MIN);
+  /** What there was before the table grew. */
+  #before = new Table(1);
+
+  constructor(cache: ValueCache) {
+    this.#cache = cache;
+  }
+
+  /** For tests and measurements. */
+  get bytes(): number {
+    return this.#table.bytes + this.#before.bytes;
+  }
+
+  /** As ValueCache.view. Nothing when the message is about to be overwritten: the long way knows what to do. */
+  get(key: Key): Uint8Array | undefined {
+    const hash = hashOf(key);
+    return this.#look(this.#table, hash, key) ?? this.#look(this.#before, hash, key);
+  }
+
+  /** The key's newest message was at `from`, if anywhere, and is at `to` now. */
+  moved(key: Key, from: number, to: number, length: number): void {
+    const hash = hashOf(key);
+    if (this.#table.move(hash, from, to, length)) return;
+    this.#before.free(hash, from);
+    if (this.#table.isFull) {
+      this.#before = this.#table;
+      this.#table = new Table(this.#before.buckets * GROWTH);
+      this.#before.free(hash, from);
+    }
+    this.#table.add(hash, to, length);
+  }
+
+  /** The key's newest message was found the long way. */
+  found(key: Key, address: number, length: number): void {
+    if (this.#cache.holds(address) && !this.#cache.isOld(address)) this.moved(key, address, address, length);
+  }
+
+  /** The key's newest message was at `from`, if anywhere, and now there is none. */
+  forget(key: Key, from: number): void {
+    const hash = hashOf(key);
+    this.#table.free(hash, from);
+    this.#before.free(hash, from);
+  }
+
+  #look({ words, doubles, mask }: Table, hash: number, key: Key): Uint8Array | undefined {
+    const cache = this.#cache;
+    const first = (hash & mask) * BUCKET_SLOTS;
+    for (let slot = first; slot < first + BUCKET_SLOTS; slot += 1) {
+      if (words[slot * SLOT_WORDS] !== hash) continue;
+      const length = words[slot * SLOT_WORDS + 1] ?? 0;
+      const address = doubles[slot * SLOT_DOUBLES + 1] ?? 0;
+      if (length === 0 || cache.isOld(address)) continue;
+      const message = cache.view(address, length);
+      if (message !== undefined && isOfKey(message, key)) return message;
+    }
+    return undefined;
+  }
+}
+
+/** Buckets of slots; a slot with length 0 is free. */
+class Table {
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly mask: number;
+  #used = 0;
+
+  constructor(buckets: number) {
+    const buffer = new ArrayBuffer(buckets * BUCKET_BYTES);
+    this.words = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+    this.mask = buckets - 1;
+  }
+
+  get bytes(): number {
+    return this.words.byteLength;
+  }
+
+  get buckets(): number {
+    return this.mask + 1;
+  }
+
+  /** So much that buckets overflow. */
+  get isFull(): boolean {
+    return this.#used * 2 > this.buckets * BUCKET_SLOTS;
+  }
+
+  add(hash: number, address: number, length: number): void {
+    const first = (hash & this.mask) * BUCKET_SLOTS;
+    // A free one, or else the one that will be overwritten first.
+    let chosen = first;
+    for (let slot = first; slot < first + BUCKET_SLOTS; slot += 1) {
+      if (this.words[slot * SLOT_WORDS + 1] === 0) {
+        chosen = slot;
+        this.#used += 1;
+        break;
+      }
+      if (this.#addressAt(slot) < this.#addressAt(chosen)) chosen = slot;
+    }
+    this.#set(chosen, hash, address, length);
+  }
+
+  /** False when there is nothing from there. */
+  move(hash: number, from: number, to: number, length: number): boolean {
+    const slot = this.#slotOf(hash, from);
+    if (slot >= 0) this.#set(slot, hash, to, length);
+    return slot >= 0;
+  }
+
+  free(hash: number, address: number): void {
+    const slot = this.#slotOf(hash, address);
+    if (slot < 0) return;
+    this.#set(slot, 0, 0, 0);
+    this.#used -= 1;
+  }
+
+  #slotOf(hash: number, address: number): number {
+    if (address < 0) return -1;
+    const first = (hash & this.mask) * BUCKET_SLOTS;
+    for (let slot = first; slot < first + BUCKET_SLOTS; slot += 1) {
+      if (this.words[slot * SLOT_WORDS] !== hash || this.words[slot * SLOT_WORDS + 1] === 0) continue;
+      if (this.#addressAt(slot) === address) return slot;
+    }
+    return -1;
+  }
+
+  #addressAt(slot: number): number {
+    return this.doubles[slot * SLOT_DOUBLES + 1] ?? 0;
+  }
+
+  #set(slot: number, hash: number, address: number, length: number): void {
+    this.words[slot * SLOT_WORDS] = hash;
+    this.words[slot * SLOT_WORDS + 1] = length;
+    this.doubles[slot * SLOT_DOUBLES + 1] = address;
+  }
+}
+
+/** What a processor's cache holds in one line. */
+const BUCKET_BYTES = 64;
+const BUCKET_SLOTS = 4;
+const SLOT_WORDS = 4;
+const SLOT_DOUBLES = 2;
+const BUCKETS_MIN = 1024;
+const GROWTH = 2;
+
+/** FNV-1a, mixed so that low bits tell as much as high ones. */
+function hashOf(key: Key): number {
+  let hash = 0x811c9dc5 | 0;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
+}
