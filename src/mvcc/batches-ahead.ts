@@ -30,6 +30,8 @@ export class BatchesAhead {
     const batch = decodeBatch(encoded);
     const bytes = encoded.length;
     if (batch.expected.revision < applied || bytes > this.#bytesMax) return;
+    // Each process is an author of its own.
+    if (this.#authors.size >= AUTHORS_MAX) this.#authors.clear();
     this.#authors.add(authorOf(batch.commit));
     this.#remove(batch.commit);
     this.#batches.set(batch.commit, { batch, bytes });
@@ -63,3 +65,5 @@ export class BatchesAhead {
     this.#batches.delete(commit);
   }
 }
+
+const AUTHORS_MAX = 1024;

@@ -300,6 +300,6 @@ export const FOLLOWER_LIMITS: FollowerLimits = {
   pollMsMinHinted: 50,
   hintsLastMs: 1000,
   hintPatienceMs: 50,
-  aheadBytesMax: 16 * 1024 ** 2,
+  aheadBytesMax: 8 * 1024 ** 2,
   aheadPatienceMs: 3,
 };

@@ -43,7 +43,6 @@ export class MessageShortcut {
     if (this.#table.isFull) {
       this.#before = this.#table;
       this.#table = new Table(this.#before.buckets * GROWTH);
-      this.#before.free(hash, from);
     }
     this.#table.add(hash, to, length);
   }
