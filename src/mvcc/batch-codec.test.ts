@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cursorAfter, decodeBatch, encodeBatch, encodedBytes } from './batch-codec.ts';
-import type { AppendBatch } from './log.ts';
+import { decodeBatch, encodeBatch, encodedBytes } from './batch-codec.ts';
+import { type AppendBatch, cursorAfter } from './log.ts';
 import type { Change, Note } from './types.ts';
 
 const safe = fc.nat(Number.MAX_SAFE_INTEGER);

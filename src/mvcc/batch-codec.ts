@@ -1,5 +1,5 @@
 import type { AppendBatch } from './log.ts';
-import type { Change, Cursor, LeaseChange, Note, RecordChange } from './types.ts';
+import type { Change, LeaseChange, Note, RecordChange } from './types.ts';
 import { NO_LEASE } from './types.ts';
 
 /*
@@ -27,15 +27,6 @@ const HAS_LEASE = 2;
 const NOTE_KINDS = ['grant', 'revoke', 'expire', 'checkpoint', 'record', 'record-gone'] as const;
 
 const NO_BYTES = new Uint8Array(0);
-
-/** Where the log stands when the batch is committed. */
-export function cursorAfter({ expected, commit, changes, notes }: AppendBatch): Cursor {
-  return {
-    revision: changes.at(-1)?.revision ?? expected.revision,
-    notes: expected.notes + notes.length,
-    commit,
-  };
-}
 
 /** How long `encodeBatch` would make it at most, in bytes. */
 export function encodedBytes({ changes, notes }: AppendBatch): number {

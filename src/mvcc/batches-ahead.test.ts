@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cursorAfter, encodeBatch } from './batch-codec.ts';
+import { encodeBatch } from './batch-codec.ts';
 import { BatchesAhead } from './batches-ahead.ts';
-import type { AppendBatch } from './log.ts';
+import { type AppendBatch, cursorAfter } from './log.ts';
 import type { Cursor } from './types.ts';
 
 const START: Cursor = { revision: 1, notes: 0, commit: 10 };

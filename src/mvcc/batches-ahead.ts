@@ -1,5 +1,5 @@
-import { cursorAfter, decodeBatch } from './batch-codec.ts';
-import type { AppendBatch } from './log.ts';
+import { decodeBatch } from './batch-codec.ts';
+import { type AppendBatch, cursorAfter } from './log.ts';
 import { authorOf } from './turns.ts';
 import { type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
 

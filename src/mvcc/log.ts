@@ -109,6 +109,15 @@ export interface AppendBatch {
   readonly notes: readonly Note[];
 }
 
+/** Where the log stands when the batch is committed. */
+export function cursorAfter({ expected, commit, changes, notes }: AppendBatch): Cursor {
+  return {
+    revision: changes.at(-1)?.revision ?? expected.revision,
+    notes: expected.notes + notes.length,
+    commit,
+  };
+}
+
 /**
  * `moved`: somebody else was first. `renewed`: these leases were to expire and are alive by the
  * database's clock (or gone). With both, nothing was written.

@@ -1,7 +1,15 @@
-import { cursorAfter } from './batch-codec.ts';
 import { type DutyClaim, type DutyRecord, MemoryDutyFence, type WantedDuty } from './duty-fence.ts';
 import { LEASE_PARTS, leasePartOf } from './duty-names.ts';
-import type { AppendBatch, AppendResult, CommitTold, DatabaseHealth, LogState, News, SharedLog } from './log.ts';
+import {
+  type AppendBatch,
+  type AppendResult,
+  type CommitTold,
+  cursorAfter,
+  type DatabaseHealth,
+  type LogState,
+  type News,
+  type SharedLog,
+} from './log.ts';
 import { type MemoryFaults, MemoryLog, MemoryStore } from './memory-log.ts';
 import {
   type Change,

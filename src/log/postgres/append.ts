@@ -1,4 +1,4 @@
-import type { AppendBatch, AppendResult } from '../../mvcc/log.ts';
+import { type AppendBatch, type AppendResult, cursorAfter } from '../../mvcc/log.ts';
 import type { Change, LeaseId, Note } from '../../mvcc/types.ts';
 import { effectsOf } from '../shared/note-effects.ts';
 import { bigintArray, byteaArray, int4Array, int8Array } from './array-format.ts';
@@ -14,13 +14,14 @@ export interface PackedAppend {
 }
 
 /** One statement for changes alone, a longer one when there are notes. */
-export function packAppend({ expected, commit, changes, notes }: AppendBatch, statements: Statements): PackedAppend {
-  const revision = changes.at(-1)?.revision ?? expected.revision;
+export function packAppend(batch: AppendBatch, statements: Statements): PackedAppend {
+  const { expected, commit, changes, notes } = batch;
+  const end = cursorAfter(batch);
   const values: Parameter[] = [
     expected.commit,
     commit,
-    revision,
-    expected.notes + notes.length,
+    end.revision,
+    end.notes,
     bytesOf(changes, notes),
     ...packChanges(changes),
   ];
