@@ -81,6 +81,11 @@ export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Fa
       'Of these, batches that need not be read from the log.',
       store.batchesAheadApplied,
     ),
+    counter(
+      'kedge_batches_above_total',
+      'Own batches that were decided above one of another replica on its way.',
+      store.batchesAbove,
+    ),
     counter('kedge_store_reloads_total', 'Times the store was loaded anew, its past being lost.', store.reloads),
     counter('kedge_store_leaps_total', 'Times the revision was taken beyond what the database has lost.', store.leaps),
     gauge('kedge_compaction_lag_revisions', 'How far the sweep is behind the horizon.', store.compactionLag),

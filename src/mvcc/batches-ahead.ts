@@ -25,21 +25,35 @@ export class BatchesAhead {
     return this.#bytes;
   }
 
-  /** `applied`: where the Tail is; what lies before is of no use. Throws RangeError for what is no batch. */
-  add(encoded: Buffer, applied: Revision): void {
+  /**
+   * Answers which commit it wants to be. `applied`: where the Tail is; what lies before is of no use. Throws RangeError
+   * for what is no batch.
+   */
+  add(encoded: Buffer, applied: Revision): CommitId {
     const batch = decodeBatch(encoded);
-    const bytes = encoded.length;
-    if (batch.expected.revision < applied || bytes > this.#bytesMax) return;
+    if (batch.expected.revision >= applied && encoded.length <= this.#bytesMax) this.#keep(batch, encoded.length);
+    for (const [oldest, { batch: old }] of this.#batches) {
+      const isUseful = old.expected.revision >= applied;
+      if (isUseful && this.#bytes <= this.#bytesMax && this.#batches.size <= BATCHES_MAX) break;
+      this.#remove(oldest);
+    }
+    return batch.commit;
+  }
+
+  #keep(batch: AppendBatch, bytes: number): void {
     // Each process is an author of its own.
     if (this.#authors.size >= AUTHORS_MAX) this.#authors.clear();
     this.#authors.add(authorOf(batch.commit));
     this.#remove(batch.commit);
     this.#batches.set(batch.commit, { batch, bytes });
     this.#bytes += bytes;
-    for (const [oldest, { batch: old }] of this.#batches) {
-      if (old.expected.revision >= applied && this.#bytes <= this.#bytesMax) return;
-      this.#remove(oldest);
-    }
+  }
+
+  /** The newest batch that wants to be committed upon this place. */
+  upon(cursor: Cursor): AppendBatch | undefined {
+    let newest: AppendBatch | undefined;
+    for (const { batch } of this.#batches.values()) if (sameCursor(batch.expected, cursor)) newest = batch;
+    return newest;
   }
 
   /** The batch that leads from one place to another, if it is here: exactly there, and exactly from there. */
@@ -67,3 +81,4 @@ export class BatchesAhead {
 }
 
 const AUTHORS_MAX = 1024;
+const BATCHES_MAX = 256;

@@ -25,8 +25,9 @@ import {
  *
  *   draft of the next batch  ──above──▶  draft of the batch whose append is under way  ──▶  index and leases
  *
- * A draft may stand above another one, whose changes are on their way to the disk. It sees the index as it will be when
- * they are applied, and is worth nothing when they are not committed. Once they are, it stands on the index (`landed`).
+ * A draft may stand above another one, whose changes are on their way to the disk: ours, or another replica's (`of`). It
+ * sees the index as it will be when they are applied, and is worth nothing when they are not committed. Once they are,
+ * it stands on the index (`landed`).
  *
  * begin() opens the next revision for a request; the request's changes go in by put and delete; commit() keeps them,
  * rollback() takes them back. A request without changes uses no revision up.
@@ -50,6 +51,16 @@ export class Draft implements KeyView {
   readonly #granted = new Map<LeaseId, boolean>();
   #revision: Revision;
   #begin = 0;
+
+  /** A batch that another writer has decided, as a draft to stand on. */
+  static of(ground: DraftGround, { expected, commit, changes, notes }: AppendBatch): Draft {
+    const draft = new Draft(ground, expected, commit);
+    for (const change of changes) draft.#add(change);
+    for (const note of notes) draft.#addNote(note);
+    draft.#revision = changes.at(-1)?.revision ?? expected.revision;
+    draft.begin();
+    return draft;
+  }
 
   /** `expected`: where the index stands; where the draft below ends, if there is one. */
   constructor(ground: DraftGround, expected: Cursor, commitId: CommitId, below?: Draft) {
@@ -144,9 +155,7 @@ export class Draft implements KeyView {
 
   /** Goes behind what the request has changed so far. */
   note(change: Note['change']): void {
-    this.notes.push({ after: this.pending > 0 ? this.#revision + 1 : this.#revision, change });
-    if (change.kind === 'record' || change.kind === 'checkpoint') return;
-    this.#granted.set(change.id, change.kind === 'grant');
+    this.#addNote({ after: this.pending > 0 ? this.#revision + 1 : this.#revision, change });
   }
 
   /** A record as it stands, the draft's included. */
@@ -228,6 +237,13 @@ export class Draft implements KeyView {
     const sub = this.changes.length - this.#begin;
     if (sub >= CHANGES_PER_TXN_MAX) throw new StoreError('txn-too-large', `more than ${CHANGES_PER_TXN_MAX} changes`);
     return sub;
+  }
+
+  #addNote(note: Note): void {
+    const { change } = note;
+    this.notes.push(note);
+    if (change.kind === 'record' || change.kind === 'checkpoint') return;
+    this.#granted.set(change.id, change.kind === 'grant');
   }
 
   #add(change: Change): void {

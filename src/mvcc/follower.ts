@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Service } from '../base/service.ts';
-import { LogError, type News, type SharedLog } from './log.ts';
+import { type AppendBatch, LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
@@ -133,6 +133,11 @@ export class Follower implements Service {
       this.#patience = undefined;
       this.#lookForHinted();
     });
+  }
+
+  /** As ToldCommits.ahead. */
+  ahead(): AppendBatch | undefined {
+    return this.#toldCommits.ahead();
   }
 
   /** As ToldCommits.takeAhead. */

@@ -138,6 +138,12 @@ export type AppendResult =
  */
 export interface SharedLog extends Log, DutyFence {
   /**
+   * An append that comes while another one is done that commits what it expects waits for the end of that, so that it
+   * may be sent early. It finds the log moved if that one is not there yet, or never is. Known after open.
+   */
+  readonly awaitsExpected: boolean;
+
+  /**
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about
    * `bytesMax` bytes are gathered. A linearizable read is answered by the state at a news that was asked for after the
    * read came, with nothing `more`. The cursor given is always that of a commit, or of LogState.

@@ -26,6 +26,8 @@ export class SharedMemoryStore extends MemoryStore {
   readonly deadlinesMs = new Map<LeaseId, number>();
   readonly fence: MemoryDutyFence;
   readonly listeners = new Set<(commit?: CommitTold) => void>();
+  /** By the commit that each wants to be: those that the database has begun. */
+  readonly appendsUnderWay = new Map<CommitId, Promise<unknown>>();
   fences = 0;
   /** The database's clock, in milliseconds. */
   readonly nowMs: () => number;
@@ -53,6 +55,7 @@ export class SharedMemoryStore extends MemoryStore {
 
 /** The model of a shared log: the simplest one that keeps the contract. */
 export class SharedMemoryLog extends MemoryLog implements SharedLog {
+  readonly awaitsExpected: boolean = true;
   protected override readonly store: SharedMemoryStore;
   #onHint: ((commit?: CommitTold) => void) | undefined;
 
@@ -63,6 +66,17 @@ export class SharedMemoryLog extends MemoryLog implements SharedLog {
 
   override async open(): Promise<LogState> {
     return { ...(await super.open()), cursor: this.store.cursor };
+  }
+
+  override append(batch: AppendBatch): Promise<AppendResult> {
+    const { appendsUnderWay } = this.store;
+    const expected = appendsUnderWay.get(batch.expected.commit);
+    const appending =
+      expected === undefined ? super.append(batch) : expected.catch(() => {}).then(() => super.append(batch));
+    appendsUnderWay.set(batch.commit, appending);
+    const end = () => void appendsUnderWay.delete(batch.commit);
+    appending.then(end, end);
+    return appending;
   }
 
   protected override isExpected(expected: Cursor, cursor: Cursor): boolean {

@@ -53,6 +53,8 @@ export class StoreStats {
   /** Batches that other replicas sent ahead of a shared log, and those that the log then told of in time. */
   readonly batchesAhead = new Counter();
   readonly batchesAheadApplied = new Counter();
+  /** Batches of this store that were decided above such a one, before that was committed. */
+  readonly batchesAbove = new Counter();
   /** How often a shared log's past was lost and the store loaded anew (ReloadingStore). */
   readonly reloads = new Counter();
   /** Times the head was taken beyond revisions that were lost (leap.ts). */

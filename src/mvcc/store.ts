@@ -125,6 +125,7 @@ export class Store implements StoreApi {
         applied: { index: this.#index, leases: this.#lessor, records: this.records },
         cache: this.#cache,
         passed: (cursor) => this.follower?.passed(cursor),
+        ahead: () => this.follower?.ahead(),
         turns,
         loader,
         admission: new Admission(this.#quota, this.#alarms),

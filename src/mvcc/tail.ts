@@ -35,6 +35,8 @@ export class Tail {
   listener: AppliedListener | undefined;
   /** Who hears of each new head only. */
   onHead: ((head: Revision) => void) | undefined;
+  /** Who hears where it goes, before it does. Must not apply anything itself. */
+  onCommitted: ((cursor: Cursor) => void) | undefined;
   #head: Revision = 0;
   #cursor: Cursor = { revision: 0, notes: 0, commit: 0 };
 
@@ -78,6 +80,7 @@ export class Tail {
 
   /** Applies committed changes and notes, each in the order of the log; `cursor` is where one is with them. */
   apply(changes: readonly Change[], notes: readonly Note[], cursor: Cursor): void {
+    this.onCommitted?.(cursor);
     const { listener } = this;
     const head = cursor.revision;
     this.#giveSecondChances();

@@ -53,6 +53,13 @@ export class ToldCommits implements Heard {
     });
   }
 
+  /** A batch of another one that is the next commit, for all that is known, after which it is our turn. */
+  ahead(): AppendBatch | undefined {
+    const { tail, turns } = this.#parts;
+    const batch = this.#batches.upon(tail.cursor);
+    return batch !== undefined && turns.isOursAfter(batch.commit) ? batch : undefined;
+  }
+
   /** Heard: for a log that does not tell by itself, but may be asked for less. */
   batch(from: Cursor, to: Cursor): AppendBatch | undefined {
     const batch = this.#batches.take(from, to);
@@ -72,12 +79,13 @@ export class ToldCommits implements Heard {
 
   /** A batch from its author, of which the log may tell. Throws RangeError for what is no batch. */
   takeAhead(encoded: Buffer): void {
-    const { stats, tail } = this.#parts;
+    const { stats, tail, turns } = this.#parts;
     stats.batchesAhead.value += 1;
-    this.#batches.add(encoded, tail.cursor.revision);
-    if (this.#awaited === undefined || !this.#apply(this.#awaited)) return;
-    this.#awaited = undefined;
-    this.#timer?.cancel();
+    const commit = this.#batches.add(encoded, tail.cursor.revision);
+    if (this.#awaited !== undefined && this.#apply(this.#awaited)) {
+      this.#awaited = undefined;
+      this.#timer?.cancel();
+    } else turns.sawAhead(commit);
   }
 
   #apply({ upon, cursor }: CommitTold): boolean {

@@ -57,17 +57,28 @@ export class Turns {
   /** How long it is another's turn yet; 0: ours. */
   get restMs(): number {
     if (!this.areTaken) return 0;
-    const turns = this.#distance() - 1;
+    const turns = this.#distanceFrom(this.#last) - 1;
     if (turns === 0) return 0;
     const turnMs = Math.min(this.#commitMs * TURN_COMMITS, TURN_MS_MAX);
     return Math.max(0, this.#lastMs + turns * turnMs - this.#clock.monotonicMs());
   }
 
-  /** Calls back when it may be our turn; `isKnown`: it was seen whose it was last. One waits at a time. */
+  /** Whether it will be our turn when this has been committed. */
+  isOursAfter(commit: CommitId): boolean {
+    const tag = authorOf(commit);
+    return tag !== this.#tag && this.#ring.has(tag) && this.#ring.has(this.#tag) && this.#distanceFrom(tag) === 1;
+  }
+
+  /** Calls back when it may be our turn, or to decide what is for it; `isKnown`: it was seen whose it was last. One waits at a time. */
   await(wake: (isKnown: boolean) => void): void {
     if (this.#wake !== undefined) return;
     this.#wake = wake;
     this.#timer = this.#clock.after(this.restMs, () => this.#call(false));
+  }
+
+  /** Another's batch is here, ahead of its commit. */
+  sawAhead(commit: CommitId): void {
+    if (this.isOursAfter(commit)) this.#call(true);
   }
 
   /** The log was followed up to this commit. */
@@ -104,11 +115,11 @@ export class Turns {
     for (const [other, at] of this.#ring) if (at < oldest) this.#ring.delete(other);
   }
 
-  /** From the last one to us, along the ring; all around when it was us. */
-  #distance(): number {
+  /** From that one to us, along the ring; all around when it is us. */
+  #distanceFrom(tag: number): number {
     const tags = [...this.#ring.keys()].sort((a, b) => a - b);
     if (!this.#ring.has(this.#tag)) return 1;
-    const steps = tags.indexOf(this.#tag) - tags.indexOf(this.#last);
+    const steps = tags.indexOf(this.#tag) - tags.indexOf(tag);
     return steps > 0 ? steps : steps + tags.length;
   }
 

@@ -1,5 +1,6 @@
 import { type DecideContext, decide, ValueNotLoaded } from './decide.ts';
 import type { Draft } from './draft.ts';
+import type { AppendBatch } from './log.ts';
 import { StoreError } from './requests.ts';
 import type { QueuedWrite } from './write-queue.ts';
 
@@ -7,11 +8,16 @@ import type { QueuedWrite } from './write-queue.ts';
 export class WriteBatch {
   readonly draft: Draft;
   readonly writes: QueuedWrite[] = [];
+  /** Another replica's batch on which the draft stands, as long as it is not known to be committed. */
+  below: AppendBatch | undefined;
+  /** It was sent while that was so. */
+  isEarly = false;
   #bytes = 0;
   #release: (() => void) | undefined;
 
-  constructor(draft: Draft) {
+  constructor(draft: Draft, below?: AppendBatch) {
     this.draft = draft;
+    this.below = below;
   }
 
   get bytes(): number {

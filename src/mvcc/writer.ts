@@ -1,16 +1,13 @@
-import type { Clock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Admission } from './admission.ts';
+import { Appender, type AppenderParts } from './appender.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
-import { type AppendBatch, type AppendResult, type Log, LogError } from './log.ts';
+import { EarlySends } from './early-sends.ts';
+import { type AppendBatch, type AppendResult, isShared } from './log.ts';
 import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
-import { settle } from './settle.ts';
 import { toStoreError } from './store-error.ts';
-import type { StoreStats } from './store-stats.ts';
-import type { Tail } from './tail.ts';
-import type { Turns } from './turns.ts';
 import { type CommitId, type Cursor, type LeaseId, type Revision, sameCursor } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
 import type { LoadedMessages, ValueLoader } from './value-loader.ts';
@@ -33,6 +30,10 @@ import { QueuedWrite, WriteQueue, type WriteQueueLimits } from './write-queue.ts
  * takes; the slower the disk, the larger the batches: group commit without a timer. Errors of single requests are told
  * after the commit too, for they may rest on what the batch or the one below writes. A batch that writes nothing is
  * answered without an append, after the one below.
+ *
+ * Where several replicas take turns, the batch under way is often another one's. When it has come here ahead of its
+ * commit, and the turn after it is ours, the open batch is decided above it, just as above one of our own: sent as soon
+ * as that is committed, or before (EarlySends) where the log lets it wait behind the other one.
  */
 export class Writer {
   readonly #parts: WriterParts;
@@ -41,8 +42,10 @@ export class Writer {
   /** Decided and not sent: because another one is under way. */
   #open: WriteBatch | undefined;
   #underWay: WriteBatch | undefined;
-  /** Its append was given up without knowing its fate. Nothing is decided before that is known. */
-  #unsettled: WriteBatch | undefined;
+  readonly #appender: Appender;
+  readonly #early = new EarlySends();
+  /** Another replica's batch, on which the next one is decided. */
+  #below: AppendBatch | undefined;
   #deciding = false;
   #appending = false;
   /** What comes next must be decided on the index alone, with nothing under way. */
@@ -58,11 +61,13 @@ export class Writer {
     this.#parts = parts;
     this.#limits = limits;
     this.#queue = new WriteQueue(limits, parts.stats);
+    this.#appender = new Appender(parts);
+    parts.tail.onCommitted = (cursor) => this.#noteCommitted(cursor);
   }
 
   /** Nothing waits and nothing is under way. */
   get isIdle(): boolean {
-    return !this.#deciding && !this.#appending && this.#queue.length === 0;
+    return !this.#deciding && !this.#appending && this.#open === undefined && this.#queue.length === 0;
   }
 
   /**
@@ -94,7 +99,7 @@ export class Writer {
     this.#deciding = true;
     for (let taken = this.#take(); taken.length > 0; taken = this.#take()) {
       try {
-        if (this.#unsettled !== undefined) await this.#settleEarlier(this.#unsettled);
+        if (this.#appender.isUnsettled) await this.#settleEarlier();
         if (this.#isBusy && this.#parts.admission.asksLog(taken)) {
           this.#waitsForIndex = true;
           this.#queue.putBack(taken);
@@ -105,7 +110,7 @@ export class Writer {
         const loading = this.#parts.loader.load(admitted);
         const loaded = loading instanceof Promise ? await loading : loading;
         // While values were read the batch under way may have failed, and what was decided on it waits again.
-        const isTheirTurn = !this.#catchingUp && this.#unsettled === undefined && !this.#queue.hasOlderThan(admitted);
+        const isTheirTurn = !this.#catchingUp && !this.#appender.isUnsettled && !this.#queue.hasOlderThan(admitted);
         if (isTheirTurn) this.#decide(admitted, loaded);
         else this.#queue.putBack(admitted);
       } catch (error) {
@@ -130,14 +135,23 @@ export class Writer {
     return this.#queue.take(batchRequestsMax - open.writes.length, batchBytesMax - open.bytes, false);
   }
 
-  /** With others writing, nothing is decided ahead: it would rest on a place in the log that is theirs. */
+  /**
+   * With others writing, nothing is decided above a batch of ours, whose next place in the log is theirs. What can be
+   * decided is what belongs upon theirs.
+   */
   #isOthersTurn(): boolean {
-    const { turns } = this.#parts;
+    this.#below = undefined;
+    const { turns, ahead } = this.#parts;
     if (turns === undefined || !turns.areTaken) return false;
-    if (this.#isBusy) return true;
-    if (turns.restMs === 0) return false;
-    turns.await((isKnown) => void this.#takeTurn(isKnown));
-    return true;
+    if (this.#underWay !== undefined) return true;
+    if (this.#open !== undefined || turns.restMs === 0) return false;
+    if (!this.#waitsForIndex) this.#below = ahead();
+    if (this.#below === undefined) this.#awaitTurn();
+    return this.#below === undefined;
+  }
+
+  #awaitTurn(): void {
+    this.#parts.turns?.await((isKnown) => void this.#takeTurn(isKnown));
   }
 
   /** What another one may have written in its turn is read first. */
@@ -147,14 +161,17 @@ export class Writer {
       // Whatever is wrong, the append will be told.
       await this.#parts.confirm?.().catch(() => undefined);
       this.#catchingUp = false;
+      // What it was decided on does not come.
+      if (this.#open?.below !== undefined) this.#putOpenBack();
     }
+    if (this.#open?.below !== undefined) this.#awaitTurn();
     if (!this.#deciding) void this.#decideQueued();
   }
 
   #decide(writes: readonly QueuedWrite[], loaded: LoadedMessages): void {
     const { cache, horizon, holdSweep } = this.#parts;
     const { batchChangesMax } = this.#limits;
-    const open = this.#open ?? new WriteBatch(this.#newDraft());
+    const open = this.#open ?? this.#newBatch();
     const context = { horizon: horizon(), messages: new Messages(cache, loaded) };
     const decided = open.decide(writes, context, batchChangesMax, holdSweep);
     if (open.writes.length > 0) this.#open = open;
@@ -162,14 +179,21 @@ export class Writer {
     this.#queue.putBack(writes.slice(decided));
     if (open.draft.changes.length >= batchChangesMax) return;
     // The next one rests on a value that an earlier one brings up, or that the cache has lost meanwhile.
-    invariant(this.#isBusy || loaded.size > 0, 'a decision needs a value that was not loaded for it');
+    const isAbove = this.#isBusy || open.below !== undefined;
+    invariant(isAbove || loaded.size > 0, 'a decision needs a value that was not loaded for it');
     this.#waitsForIndex = true;
   }
 
-  #newDraft(): Draft {
+  #newBatch(): WriteBatch {
     const { applied, tail, newCommitId } = this.#parts;
     const commit = newCommitId();
-    return this.#underWay === undefined ? new Draft(applied, tail.cursor, commit) : this.#underWay.draft.above(commit);
+    const below = this.#below;
+    if (this.#underWay !== undefined) return new WriteBatch(this.#underWay.draft.above(commit));
+    if (below === undefined || !sameCursor(tail.cursor, below.expected)) {
+      return new WriteBatch(new Draft(applied, tail.cursor, commit));
+    }
+    this.#parts.stats.batchesAbove.value += 1;
+    return new WriteBatch(Draft.of(applied, below).above(commit), below);
   }
 
   get #isBusy(): boolean {
@@ -188,6 +212,7 @@ export class Writer {
         const result = await outcome;
         if (result.kind === 'committed') {
           this.#moves = 0;
+          if (batch.isEarly) this.#early.hit();
           // Before this one is applied, so that the log and the store work at the same time.
           sent = this.#send();
           this.#apply(batch);
@@ -208,40 +233,40 @@ export class Writer {
 
   #send(): Sent | undefined {
     const batch = this.#open;
+    this.#underWay = undefined;
+    if (batch === undefined) return undefined;
+    if (batch.below !== undefined && !this.#maySendEarly(batch)) {
+      this.#awaitTurn();
+      return undefined;
+    }
     this.#open = undefined;
     this.#underWay = batch;
-    if (batch === undefined) return undefined;
-    this.#parts.stats.batchRequests.observe(batch.writes.length);
-    return { batch, outcome: this.#append(batch) };
+    batch.isEarly = batch.below !== undefined;
+    const requests = batch.writes.length;
+    this.#early.sent(requests);
+    this.#parts.stats.batchRequests.observe(requests);
+    return { batch, outcome: this.#appender.append(batch) };
   }
 
-  /** Rejects with LogError when the batch is not written, or nobody knows. */
-  async #append(batch: WriteBatch): Promise<AppendResult> {
-    const { log, tail, stats, clock, confirm, turns, onAppend } = this.#parts;
-    const { draft } = batch;
-    if (draft.isEmpty) {
-      // What was decided must hold at a moment after the requests came.
-      await confirm?.();
-      const stands = confirm === undefined || sameCursor(tail.cursor, draft.expected);
-      return stands ? COMMITTED : { kind: 'moved' };
-    }
-    const beganMs = clock.monotonicMs();
-    try {
-      const appending = log.append(draft.toAppend());
-      onAppend?.(draft.toAppend());
-      const result = await appending;
-      const tookMs = clock.monotonicMs() - beganMs;
-      stats.commitSeconds.observe(tookMs / 1000);
-      if (result.kind === 'committed') turns?.committed(tookMs);
-      return result;
-    } catch (error) {
-      stats.appendsFailed.value += 1;
-      if (!(error instanceof LogError) || error.code !== 'ambiguous') throw error;
-      const fate = await settle(log, clock, draft.toAppend());
-      if (fate === 'committed') return COMMITTED;
-      if (fate === 'not-committed') throw new LogError('unavailable', error.message, { cause: error });
-      if (fate === 'unknown') this.#unsettled = batch;
-      throw error;
+  #maySendEarly({ draft, writes }: WriteBatch): boolean {
+    const { log } = this.#parts;
+    return isShared(log) && log.awaitsExpected && !draft.isEmpty && this.#early.allow(writes.length);
+  }
+
+  /** The Tail goes there now. What rests on another one's batch may know by that what became of it. */
+  #noteCommitted(cursor: Cursor): void {
+    const [open, underWay] = [this.#open, this.#underWay];
+    if (underWay?.below !== undefined && sameCursor(cursor, underWay.draft.expected)) underWay.below = undefined;
+    if (open?.below === undefined) return;
+    if (sameCursor(cursor, open.draft.expected)) {
+      open.below = undefined;
+      // Before it is applied, so that the log and the store work at the same time.
+      if (!this.#appending) void this.#appendAll();
+    } else {
+      this.#putOpenBack();
+      queueMicrotask(() => {
+        if (!this.#deciding) void this.#decideQueued();
+      });
     }
   }
 
@@ -278,14 +303,15 @@ export class Writer {
   /** Others were first: what was decided waits again until the Tail has read what they wrote. Rejects with LogError. */
   async #decideAnew(batch: WriteBatch): Promise<void> {
     this.#parts.stats.appendsMoved.value += 1;
-    this.#moves += 1;
+    if (batch.isEarly) this.#early.missed();
+    else this.#moves += 1;
     if (this.#moves >= this.#limits.attemptsMax) {
       throw new StoreError('unavailable', 'other writers were first, time and again');
     }
     this.#catchingUp = true;
     try {
-      await this.#parts.turns?.moved(this.#moves);
-      await this.#parts.passed(batch.draft.expected);
+      if (!batch.isEarly) await this.#parts.turns?.moved(this.#moves);
+      await this.#parts.passed(batch.below?.expected ?? batch.draft.expected);
     } finally {
       this.#catchingUp = false;
     }
@@ -321,11 +347,9 @@ export class Writer {
   }
 
   /** An append was given up without knowing its fate: finds it out now. Rejects with LogError when it cannot be. */
-  async #settleEarlier(batch: WriteBatch): Promise<void> {
-    const fate = await settle(this.#parts.log, this.#parts.clock, batch.draft.toAppend());
-    if (fate === 'unknown') throw new LogError('unavailable', 'an earlier commit is not settled yet');
-    this.#unsettled = undefined;
-    if (fate === 'committed') this.#apply(batch);
+  async #settleEarlier(): Promise<void> {
+    const committed = await this.#appender.settleEarlier();
+    if (committed !== undefined) this.#apply(committed);
   }
 
   #noteIdle(): void {
@@ -340,23 +364,15 @@ interface Sent {
 }
 
 /** What the Writer works with. */
-export interface WriterParts {
-  readonly log: Log;
+export interface WriterParts extends AppenderParts {
   readonly applied: DraftGround;
   readonly cache: ValueCache;
-  readonly tail: Tail;
   readonly loader: ValueLoader;
   readonly admission: Admission;
-  readonly stats: StoreStats;
-  readonly clock: Clock;
-  /** With a log that others write to as well: Follower.confirm. */
-  readonly confirm: (() => Promise<void>) | undefined;
-  /** With such a log: Follower.passed. */
+  /** With a log that others write to as well: Follower.passed. */
   readonly passed: (cursor: Cursor) => Promise<void> | undefined;
-  /** With such a log. */
-  readonly turns: Turns | undefined;
-  /** Hears of each batch as it is sent to the log. Must not throw. */
-  readonly onAppend: ((batch: AppendBatch) => void) | undefined;
+  /** With such a log: Follower.ahead. */
+  readonly ahead: () => AppendBatch | undefined;
   /** Hears of each batch of this Writer that is committed, before it is applied. Must not throw. */
   readonly onCommit: (head: Revision) => void;
   /** With such a log a new one each time; else 0. */
@@ -375,7 +391,6 @@ export interface WriterLimits extends WriteQueueLimits {
   readonly attemptsMax: number;
 }
 
-const COMMITTED: AppendResult = { kind: 'committed' };
 const NOTHING: readonly QueuedWrite[] = [];
 
 function rejectAll(writes: readonly QueuedWrite[], error: unknown): void {

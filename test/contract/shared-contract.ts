@@ -66,6 +66,15 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         expect(await b.append(batchAt({ ...start, commit: 77 }, [put(2, 0, 'b', 'lost')]))).toEqual({
           kind: 'moved',
         });
+        // Nor upon that commit when it does not end where the batch begins.
+        for (const wrong of [
+          { ...granted, revision: 3 },
+          { ...granted, notes: 0 },
+        ]) {
+          const batch = batchAt(wrong, [put(wrong.revision + 1, 0, 'b', 'lost')]);
+          expect(await b.append(batch)).toEqual({ kind: 'moved' });
+          expect(await b.append(batchAt(wrong, [], [{ kind: 'grant', id: 6n, ttl: 60 }]))).toEqual({ kind: 'moved' });
+        }
         await commit(b, granted, [put(2, 0, 'b', 'won')]);
         expect(await a.changes(0, 1e6)).toEqual([put(2, 0, 'b', 'won')]);
       });
@@ -131,6 +140,30 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         const after = batchAt(cursorAfter(lost), [put(at.revision + 2, 0, 'k', 'lost')]);
         const both = await Promise.all([a.append(lost), a.append(after)]);
         expect(both.map(({ kind }) => kind)).toEqual(['moved', 'moved']);
+      });
+
+      it('waits for the one that it expects, where it says so', async () => {
+        const { a, b, start } = await two();
+        const value = 'x'.repeat(10_000);
+        let at = start;
+        let waited = 0;
+        for (let i = 0; i < 20; i++) {
+          const many = Array.from({ length: 100 }, (_, n) => put(at.revision + 1 + n, 0, `k${n}`, value));
+          const first = batchAt(at, many);
+          const second = batchAt(cursorAfter(first), [put(at.revision + 101, 0, 'after', `${i}`)]);
+          const appending = a.append(first);
+          // What it expects must have reached the database.
+          await new Promise((resolve) => setTimeout(resolve, i % 5));
+          const result = await b.append(second);
+          expect(await appending).toEqual({ kind: 'committed' });
+          if (result.kind === 'committed') waited += 1;
+          else expect(result).toEqual({ kind: 'moved' });
+          at = cursorAfter(result.kind === 'committed' ? second : first);
+        }
+        if (a.awaitsExpected) expect(waited).toBeGreaterThan(0);
+        const { changes } = await allNews(a, start);
+        expectNoGap(changes, start.revision, at.revision);
+        expect(changes.filter(({ key }) => key === 'after')).toHaveLength(waited);
       });
 
       it('shows what it answered to every other replica at once', async () => {

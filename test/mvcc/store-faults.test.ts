@@ -80,6 +80,8 @@ describe('two stores on one log', () => {
 
   it('answers a serializable read as it stands, a linearizable one from the head of the log', async () => {
     const [a, b] = await startTwo();
+    // What the log tells by itself is heard no more.
+    await b.follower?.stop();
     await a.put(put('k', 'new'));
     expect((await b.range(range('k', { serializable: true }))).count).toBe(0);
     expect((await b.range(range('k'))).count).toBe(1);

@@ -1,5 +1,5 @@
 import { type AppendBatch, type AppendResult, LogError } from '../../mvcc/log.ts';
-import type { Change, LeaseId, Revision } from '../../mvcc/types.ts';
+import { type Change, type LeaseId, type Revision, sameCursor } from '../../mvcc/types.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import { bigintAt, type MysqlConnection, numberAt } from './connection.ts';
 import { ConnectionLost, ErrorNumber, isConflict, ServerError, translate, wroteNothing } from './errors.ts';
@@ -12,7 +12,7 @@ import { effectStatements, expireStatement, NOTE_COLUMNS, noteBytes, noteLiteral
  *   START TRANSACTION
  *   DELETE the leases that must be over, and are      ┐ only with `expire` notes
  *   SET: as many as there must be                     ┘
- *   UPDATE head SET commit_id = <mine>, … WHERE id = 1 AND commit_id = <expected>      the compare-and-set
+ *   UPDATE head SET commit_id = <mine>, … WHERE id = 1 AND commit_id = <expected> …    the compare-and-set
  *   INSERT the commit, if that was one row
  *   INSERT the rows, the notes; apply the notes
  *   COMMIT
@@ -62,7 +62,7 @@ export function appendText(batch: AppendBatch, packetBytesMax: number): AppendTe
   const statements = ['START TRANSACTION'];
   if (expired !== undefined) statements.push(expired.sql, `SET @kedge_guard = ${guard(expired.leases.length)}`);
   statements.push(
-    `UPDATE head SET commit_id = ${commit}, revision = ${revision}, notes = ${notesAfter}, commits = LAST_INSERT_ID(commits + 1), log_rows = log_rows + ${changes.length}, log_bytes = log_bytes + ${logBytes} WHERE id = 1 AND commit_id = ${expected.commit}`,
+    `UPDATE head SET commit_id = ${commit}, revision = ${revision}, notes = ${notesAfter}, commits = LAST_INSERT_ID(commits + 1), log_rows = log_rows + ${changes.length}, log_bytes = log_bytes + ${logBytes} WHERE id = 1 AND commit_id = ${expected.commit} AND revision = ${expected.revision} AND notes = ${expected.notes}`,
     `INSERT INTO \`commit\` (revision, notes, number, id, bytes, at_us) VALUES (${revision},${notesAfter},LAST_INSERT_ID(),${commit},${bytes} + ${guard(1)},${NOW_US})`,
   );
   if (notes.length > 0) {
@@ -112,12 +112,13 @@ async function reasonOf(
   shown: string,
 ): Promise<AppendResult | undefined> {
   try {
-    const statements = ['SELECT commit_id FROM head WHERE id = 1'];
+    const statements = ['SELECT commit_id, revision, notes FROM head WHERE id = 1'];
     if (leases.length > 0) {
       statements.push(`SELECT id FROM lease WHERE id IN ${idList(leases)} AND deadline_us <= ${NOW_US}`);
     }
     const [[head] = [], over = []] = await connection.run(statements);
-    if (numberAt(head, 0) !== batch.expected.commit) return { kind: 'moved' };
+    const cursor = { commit: numberAt(head, 0), revision: numberAt(head, 1), notes: numberAt(head, 2) };
+    if (!sameCursor(cursor, batch.expected)) return { kind: 'moved' };
     const isOver = new Set(over.map((row) => bigintAt(row, 0)));
     const renewed = leases.filter((id) => !isOver.has(id));
     return renewed.length > 0 ? { kind: 'renewed', leases: renewed } : undefined;

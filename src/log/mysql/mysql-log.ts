@@ -133,6 +133,11 @@ export class MysqlLog implements SharedLog {
     });
   }
 
+  /** At the head's row, which is one for all but on Galera. */
+  get awaitsExpected(): boolean {
+    return this.#connector.facts?.isGalera === false;
+  }
+
   append(batch: AppendBatch): Promise<AppendResult> {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
     const { clock } = this.#context;
@@ -217,15 +222,8 @@ export class MysqlLog implements SharedLog {
   }
 
   news(since: Cursor, bytesMax: number, heard?: Heard): Promise<News> {
-    return this.#call((connection) =>
-      news(
-        connection,
-        since,
-        bytesMax,
-        this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined,
-        heard,
-      ),
-    );
+    const flushRow = this.#connector.facts?.showsUnflushed === true ? this.#flushRow : undefined;
+    return this.#call((connection) => news(connection, since, bytesMax, flushRow, heard));
   }
 
   /** Neither server tells: the Store polls, and peers hint. */

@@ -55,6 +55,8 @@ const FORGET_COMMITS = 1_000;
 
 /** The Log on PostgreSQL. One per replica. */
 export class PostgresLog implements SharedLog {
+  /** What would make the server let it wait costs more than being told of the one before. */
+  readonly awaitsExpected = false;
   readonly stats: DatabaseStats;
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
