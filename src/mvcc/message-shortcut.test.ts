@@ -71,8 +71,9 @@ describe('the shortcut to messages', () => {
     };
     const KEYS = 50_000;
     for (let i = 0; i < KEYS; i += 1) put(i, 2);
-    expect(found(2)).toBeGreaterThan(KEYS * 0.5);
-    expect(found(2)).toBeGreaterThan(KEYS * 0.95);
+    // Nothing was lost by growing, but for what had no room in its bucket.
+    expect(found(2)).toBeGreaterThan(KEYS * 0.96);
+    expect(found(2)).toBeGreaterThan(KEYS * 0.96);
     for (let i = 0; i < KEYS; i += 1) put(i, 3);
     expect(found(3)).toBeGreaterThan(KEYS * 0.95);
     expect(shortcut.bytes).toBeLessThan(KEYS * 128);

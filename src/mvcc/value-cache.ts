@@ -19,6 +19,8 @@ export class ValueCache {
   /** What stays whatever comes, if anything does: to be asked when `view` has nothing. */
   readonly pinned: PinnedValues | undefined;
   readonly #slabs: (Uint8Array | undefined)[];
+  /** The slabs', side by side: to ask a slab for its own is a call into the engine, for each message that is read. */
+  readonly #buffers: (ArrayBuffer | undefined)[];
   readonly #slabBytes: number;
   readonly #capacity: number;
   #end = 0;
@@ -30,6 +32,7 @@ export class ValueCache {
     stats.bytes.value = 0;
     const slabs = Math.max(2, Math.ceil(capacityBytes / slabBytes));
     this.#slabs = new Array<Uint8Array | undefined>(slabs).fill(undefined);
+    this.#buffers = new Array<ArrayBuffer | undefined>(slabs).fill(undefined);
     this.#slabBytes = slabBytes;
     this.#capacity = slabs * slabBytes;
   }
@@ -51,11 +54,13 @@ export class ValueCache {
 
   /** Where to write a reserved message: the slab; and where in it. */
   slabAt(address: number): Uint8Array {
-    const index = Math.floor(address / this.#slabBytes) % this.#slabs.length;
+    const index = this.#indexOf(address);
     let slab = this.#slabs[index];
     if (slab === undefined) {
-      slab = new Uint8Array(this.#slabBytes);
+      const buffer = new ArrayBuffer(this.#slabBytes);
+      slab = new Uint8Array(buffer);
       this.#slabs[index] = slab;
+      this.#buffers[index] = buffer;
       this.stats.bytes.value += this.#slabBytes;
     }
     return slab;
@@ -84,8 +89,12 @@ export class ValueCache {
   /** The message: a view that is good until something is appended. undefined when it is no longer there. */
   view(address: number, length: number): Uint8Array | undefined {
     if (address < 0 || address < this.#end - this.#capacity) return undefined;
-    const slab = this.slabAt(address);
-    return new Uint8Array(slab.buffer, address % this.#slabBytes, length);
+    const buffer = this.#buffers[this.#indexOf(address)];
+    return buffer === undefined ? undefined : new Uint8Array(buffer, address % this.#slabBytes, length);
+  }
+
+  #indexOf(address: number): number {
+    return Math.floor(address / this.#slabBytes) % this.#slabs.length;
   }
 }
 
