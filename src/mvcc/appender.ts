@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type AppendBatch, type AppendResult, cursorAfter, type Log, LogError } from './log.ts';
+import { type AppendBatch, type AppendResult, cursorAfter, isShared, type Log, LogError } from './log.ts';
 import { type Fate, settle } from './settle.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
@@ -52,7 +52,7 @@ export class Appender {
     const toAppend = batch.draft.toAppend();
     const beganMs = clock.monotonicMs();
     try {
-      const appending = log.append(toAppend);
+      const appending = isShared(log) ? log.append(toAppend, batch.below) : log.append(toAppend);
       onAppend?.(toAppend);
       const result = await appending;
       const tookMs = clock.monotonicMs() - beganMs;
@@ -78,17 +78,18 @@ export class Appender {
   /** Where the one below was never committed, and is fenced, this one cannot be either. */
   async #fateOf({ draft, below }: WriteBatch): Promise<Fate> {
     const { log, clock } = this.#parts;
-    const fate = below === undefined ? 'committed' : await settle(log, clock, below);
+    const fate = below === undefined ? 'committed' : await settle(log, clock, below.batch);
     return fate === 'committed' ? settle(log, clock, draft.toAppend()) : fate;
   }
 
   /** The batch is committed, so the one that it was sent upon is too. The log may not have told us of that one yet. */
   #landBelow({ below }: WriteBatch): void {
     const { tail, turns, stats } = this.#parts;
-    if (below === undefined || !sameCursor(tail.cursor, below.expected)) return;
+    if (below === undefined || !sameCursor(tail.cursor, below.batch.expected)) return;
+    const { batch } = below;
     stats.batchesAheadApplied.value += 1;
-    tail.apply(below.changes, below.notes, cursorAfter(below));
-    turns?.saw(below.commit);
+    tail.apply(batch.changes, batch.notes, cursorAfter(batch));
+    turns?.saw(batch.commit);
   }
 }
 

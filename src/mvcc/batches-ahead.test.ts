@@ -49,6 +49,25 @@ describe('batches that came ahead', () => {
     }
   });
 
+  it('are there to stand on, the newest that wants to be committed upon a place', () => {
+    const ahead = new BatchesAhead(1e6);
+    const [batch, again] = [putAfter(START, 11), putAfter(START, 12)];
+    expect(ahead.add(encodeBatch(batch), NONE)).toBe(11);
+    expect(ahead.upon(START)).toEqual(batch);
+    expect(ahead.add(encodeBatch(again), NONE)).toBe(12);
+    expect(ahead.upon(START)).toEqual(again);
+    expect(ahead.upon({ ...START, commit: 9 })).toBeUndefined();
+    expect(ahead.upon(cursorAfter(batch))).toBeUndefined();
+    expect(ahead.take(START, cursorAfter(again))).toEqual(again);
+    expect(ahead.upon(START)).toEqual(batch);
+  });
+
+  it('are not more than so many, however small', () => {
+    const ahead = new BatchesAhead(1e9);
+    for (let commit = 1; commit <= 1000; commit += 1) ahead.add(encodeBatch(putAfter(START, commit)), NONE);
+    expect(ahead.bytes).toBe(encodeBatch(putAfter(START, 1)).length * 256);
+  });
+
   it('take no more room than they may: the first ones go', () => {
     const one = encodeBatch(putAfter(START, 11, 1000));
     const ahead = new BatchesAhead(one.length * 3);

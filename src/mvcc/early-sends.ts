@@ -1,10 +1,10 @@
 /**
- * When a batch that stands on another replica's, which is on its way, is sent after it instead of waiting until that
- * is committed: then the log goes from the one to the other without asking us.
+ * When a batch that stands on another replica's, which is on its way, is handed to the log before that is committed, so
+ * that the log has it ready.
  *
- * Sent too soon it would be small: as many requests as last time are waited for, or the commit. Sent in vain, because
- * it overtook the one below or that was never committed, it costs a turn: then the next ones are not sent early, and
- * the more of them the more often it happens.
+ * Too soon it would be small: as many requests as last time are waited for, or the commit. In vain, because it overtook
+ * the one below or that was never committed, it costs a turn: then the next ones are not sent early, and the more of
+ * them the more often it happens.
  */
 export class EarlySends {
   #usual = 1;

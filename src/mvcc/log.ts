@@ -1,3 +1,4 @@
+import type { BatchBelow } from './batch-below.ts';
 import type { DutyFence } from './duty-fence.ts';
 import type {
   AlarmKind,
@@ -138,10 +139,12 @@ export type AppendResult =
  */
 export interface SharedLog extends Log, DutyFence {
   /**
-   * An append that comes while another one is done that commits what it expects waits for the end of that, so that it
-   * may be sent early. It finds the log moved if that one is not there yet, or never is. Known after open.
+   * As Log.append. `below`: the expected commit is another replica's, which is on its way. Where the database lets an
+   * append wait behind the one that it expects, it is sent at once, and finds the log moved if it overtakes that one or
+   * if that never is committed. Elsewhere it is made ready, and sent in the very step in which `below` is known to be
+   * committed; `moved` when it is not waited for any more.
    */
-  readonly awaitsExpected: boolean;
+  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult>;
 
   /**
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about

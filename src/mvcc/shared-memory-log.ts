@@ -55,7 +55,6 @@ export class SharedMemoryStore extends MemoryStore {
 
 /** The model of a shared log: the simplest one that keeps the contract. */
 export class SharedMemoryLog extends MemoryLog implements SharedLog {
-  readonly awaitsExpected: boolean = true;
   protected override readonly store: SharedMemoryStore;
   #onHint: ((commit?: CommitTold) => void) | undefined;
 

@@ -1,6 +1,6 @@
+import type { BatchBelow } from './batch-below.ts';
 import { type DecideContext, decide, ValueNotLoaded } from './decide.ts';
 import type { Draft } from './draft.ts';
-import type { AppendBatch } from './log.ts';
 import { StoreError } from './requests.ts';
 import type { QueuedWrite } from './write-queue.ts';
 
@@ -9,13 +9,13 @@ export class WriteBatch {
   readonly draft: Draft;
   readonly writes: QueuedWrite[] = [];
   /** Another replica's batch on which the draft stands, as long as it is not known to be committed. */
-  below: AppendBatch | undefined;
+  below: BatchBelow | undefined;
   /** It was sent while that was so. */
   isEarly = false;
   #bytes = 0;
   #release: (() => void) | undefined;
 
-  constructor(draft: Draft, below?: AppendBatch) {
+  constructor(draft: Draft, below?: BatchBelow) {
     this.draft = draft;
     this.below = below;
   }
@@ -54,6 +54,13 @@ export class WriteBatch {
       this.#bytes += write.bytes;
     }
     return writes.length;
+  }
+
+  /** What the draft stands on is committed, or is not waited for any more. */
+  knowBelow(isCommitted: boolean): void {
+    const { below } = this;
+    if (isCommitted) this.below = undefined;
+    below?.know(isCommitted);
   }
 
   /** It is answered, or given up. */

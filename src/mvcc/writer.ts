@@ -1,10 +1,11 @@
 import { invariant } from '../base/invariant.ts';
 import type { Admission } from './admission.ts';
 import { Appender, type AppenderParts } from './appender.ts';
+import { BatchBelow } from './batch-below.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
 import { EarlySends } from './early-sends.ts';
-import { type AppendBatch, type AppendResult, isShared } from './log.ts';
+import type { AppendBatch, AppendResult } from './log.ts';
 import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
 import { toStoreError } from './store-error.ts';
@@ -32,8 +33,8 @@ import { QueuedWrite, WriteQueue, type WriteQueueLimits } from './write-queue.ts
  * answered without an append, after the one below.
  *
  * Where several replicas take turns, the batch under way is often another one's. When it has come here ahead of its
- * commit, and the turn after it is ours, the open batch is decided above it, just as above one of our own: sent as soon
- * as that is committed, or before (EarlySends) where the log lets it wait behind the other one.
+ * commit, and the turn after it is ours, the open batch is decided above it, just as above one of our own. It goes to the
+ * log when that is committed, or before (EarlySends), so that the log has it ready.
  */
 export class Writer {
   readonly #parts: WriterParts;
@@ -163,8 +164,9 @@ export class Writer {
       this.#catchingUp = false;
       // What it was decided on does not come.
       if (this.#open?.below !== undefined) this.#putOpenBack();
+      this.#underWay?.knowBelow(false);
     }
-    if (this.#open?.below !== undefined) this.#awaitTurn();
+    if (this.#open?.below !== undefined || this.#underWay?.below !== undefined) this.#awaitTurn();
     if (!this.#deciding) void this.#decideQueued();
   }
 
@@ -193,7 +195,7 @@ export class Writer {
       return new WriteBatch(new Draft(applied, tail.cursor, commit));
     }
     this.#parts.stats.batchesAbove.value += 1;
-    return new WriteBatch(Draft.of(applied, below).above(commit), below);
+    return new WriteBatch(Draft.of(applied, below).above(commit), new BatchBelow(below));
   }
 
   get #isBusy(): boolean {
@@ -235,9 +237,9 @@ export class Writer {
     const batch = this.#open;
     this.#underWay = undefined;
     if (batch === undefined) return undefined;
-    if (batch.below !== undefined && !this.#maySendEarly(batch)) {
+    if (batch.below !== undefined) {
       this.#awaitTurn();
-      return undefined;
+      if (batch.draft.isEmpty || !this.#early.allow(batch.writes.length)) return undefined;
     }
     this.#open = undefined;
     this.#underWay = batch;
@@ -248,18 +250,13 @@ export class Writer {
     return { batch, outcome: this.#appender.append(batch) };
   }
 
-  #maySendEarly({ draft, writes }: WriteBatch): boolean {
-    const { log } = this.#parts;
-    return isShared(log) && log.awaitsExpected && !draft.isEmpty && this.#early.allow(writes.length);
-  }
-
   /** The Tail goes there now. What rests on another one's batch may know by that what became of it. */
   #noteCommitted(cursor: Cursor): void {
     const [open, underWay] = [this.#open, this.#underWay];
-    if (underWay?.below !== undefined && sameCursor(cursor, underWay.draft.expected)) underWay.below = undefined;
+    if (underWay?.below !== undefined) underWay.knowBelow(sameCursor(cursor, underWay.draft.expected));
     if (open?.below === undefined) return;
     if (sameCursor(cursor, open.draft.expected)) {
-      open.below = undefined;
+      open.knowBelow(true);
       // Before it is applied, so that the log and the store work at the same time.
       if (!this.#appending) void this.#appendAll();
     } else {
@@ -311,7 +308,7 @@ export class Writer {
     this.#catchingUp = true;
     try {
       if (!batch.isEarly) await this.#parts.turns?.moved(this.#moves);
-      await this.#parts.passed(batch.below?.expected ?? batch.draft.expected);
+      await this.#parts.passed(batch.below?.batch.expected ?? batch.draft.expected);
     } finally {
       this.#catchingUp = false;
     }

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { whenCommitted } from '../../src/log/shared/when-committed.ts';
+import type { BatchBelow } from '../../src/mvcc/batch-below.ts';
 import { encodeBatch } from '../../src/mvcc/batch-codec.ts';
 import { type AppendBatch, type AppendResult, type CommitTold, LogError, type News } from '../../src/mvcc/log.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
@@ -76,26 +78,26 @@ class SlowLog extends MemoryLog {
 
 /** As MariaDB, or as PostgreSQL, which lets nobody wait and tells of commits by itself. */
 class SlowSharedLog extends SharedMemoryLog {
-  override readonly awaitsExpected: boolean;
+  readonly #awaits: boolean;
   readonly #fates: Fate[];
   early = 0;
 
-  constructor(rows: SharedMemoryStore, fates: readonly Fate[], awaitsExpected: boolean) {
+  constructor(rows: SharedMemoryStore, fates: readonly Fate[], awaits: boolean) {
     const turnsThere = fates.map((fate) => fate.turnsThere);
     super(rows, { beforeAppend: () => pass(turnsThere.shift() ?? 1) });
-    this.awaitsExpected = awaitsExpected;
+    this.#awaits = awaits;
     this.#fates = [...fates];
   }
 
-  override async append(batch: AppendBatch): Promise<AppendResult> {
-    const isEarly = !this.store.commits.some(({ commit }) => commit === batch.expected.commit);
-    const result = await meet(this.#fates.shift(), true, () => super.append(batch));
-    if (isEarly && result.kind === 'committed') this.early += 1;
+  override async append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
+    const send = () => meet(this.#fates.shift(), true, () => super.append(batch));
+    const result = await whenCommitted(this.#awaits ? undefined : below, send);
+    if (below !== undefined && result.kind === 'committed') this.early += 1;
     return result;
   }
 
   override listen(onHint: (commit?: CommitTold) => void): boolean {
-    return this.awaitsExpected ? false : super.listen(onHint);
+    return this.#awaits ? false : super.listen(onHint);
   }
 
   override async news(since: Cursor, bytesMax: number): Promise<News> {

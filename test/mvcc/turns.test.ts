@@ -52,6 +52,21 @@ describe('turns', () => {
     expect(woken).toEqual([true, false]);
   });
 
+  it('come after another’s batch for the one behind it in the ring, who is woken when it is there ahead', () => {
+    const { all, commit } = replicas(3);
+    const [first, second] = all;
+    expect(second?.isOursAfter(first?.newCommitId() ?? 0)).toBe(false);
+    for (let i = 0; i < 60; i += 1) commit(i % 3);
+    const id = first?.newCommitId() ?? 0;
+    expect(all.map((turns) => turns.isOursAfter(id))).toEqual([false, true, false]);
+    // Somebody who has never committed stands nowhere.
+    expect(second?.isOursAfter(9 * 2 ** 33)).toBe(false);
+    const woken: number[] = [];
+    for (const [i, turns] of all.entries()) turns.await(() => woken.push(i));
+    for (const turns of all) turns.sawAhead(id);
+    expect(woken).toEqual([1]);
+  });
+
   it('forget who commits no more', () => {
     const { all, commit } = replicas(2);
     for (let i = 0; i < 10; i += 1) commit(i % 2);

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Timer } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
+import type { BatchBelow } from '../../mvcc/batch-below.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import {
   type AppendBatch,
@@ -21,6 +22,7 @@ import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
 import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
+import { whenCommitted } from '../shared/when-committed.ts';
 import { type AppendText, append, appendText } from './append.ts';
 import { compact, defragment, forgetOldCommits, size, sweep } from './compaction.ts';
 import { retryConflicts } from './conflicts.ts';
@@ -133,33 +135,32 @@ export class MysqlLog implements SharedLog {
     });
   }
 
-  /** At the head's row, which is one for all but on Galera. */
-  get awaitsExpected(): boolean {
-    return this.#connector.facts?.isGalera === false;
-  }
-
-  append(batch: AppendBatch): Promise<AppendResult> {
+  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
-    const { clock } = this.#context;
     const text = appendText(batch, this.#connector.facts?.packetBytesMax ?? Number.POSITIVE_INFINITY);
     const losses = this.#losses;
-    return this.#track(async () => {
-      const beganMs = clock.monotonicMs();
-      try {
-        const result = await this.#breaker.run(() =>
-          this.#appending
-            .use((connection) => this.#appendNow(connection, text, losses))
-            .catch((error) => this.#rethrow(error)),
-        );
-        this.stats.appendSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
-        if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
-        else this.#noteCommit();
-        return result;
-      } catch (error) {
-        if (error instanceof LogError && error.code === 'ambiguous') this.stats.appendsAmbiguous.value += 1;
-        throw error;
-      }
-    });
+    // It waits at the head's row, which is one for all but on Galera.
+    const isGalera = this.#connector.facts?.isGalera === true;
+    return whenCommitted(isGalera ? below : undefined, () => this.#track(() => this.#appendText(text, losses)));
+  }
+
+  async #appendText(text: AppendText, losses: number): Promise<AppendResult> {
+    const { clock } = this.#context;
+    const beganMs = clock.monotonicMs();
+    try {
+      const result = await this.#breaker.run(() =>
+        this.#appending
+          .use((connection) => this.#appendNow(connection, text, losses))
+          .catch((error) => this.#rethrow(error)),
+      );
+      this.stats.appendSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
+      if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
+      else this.#noteCommit();
+      return result;
+    } catch (error) {
+      if (error instanceof LogError && error.code === 'ambiguous') this.stats.appendsAmbiguous.value += 1;
+      throw error;
+    }
   }
 
   /** Not when it was decided on top of one whose fate is unknown by now. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../base/invariant.ts';
+import type { BatchBelow } from '../../mvcc/batch-below.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
 import type {
@@ -21,7 +22,8 @@ import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
 import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
-import { packAppend, sendAppend } from './append.ts';
+import { whenCommitted } from '../shared/when-committed.ts';
+import { type PackedAppend, packAppend, sendAppend } from './append.ts';
 import { AppendLane } from './append-lane.ts';
 import { bigintArray, int4Array, int8Array } from './array-format.ts';
 import type { PgConnection } from './connection.ts';
@@ -55,8 +57,6 @@ const FORGET_COMMITS = 1_000;
 
 /** The Log on PostgreSQL. One per replica. */
 export class PostgresLog implements SharedLog {
-  /** What would make the server let it wait costs more than being told of the one before. */
-  readonly awaitsExpected = false;
   readonly stats: DatabaseStats;
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
@@ -132,26 +132,28 @@ export class PostgresLog implements SharedLog {
     }
   }
 
-  append(batch: AppendBatch): Promise<AppendResult> {
-    let packed: ReturnType<typeof packAppend>;
+  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
+    let packed: PackedAppend;
     try {
       this.#opened();
       packed = packAppend(batch, this.#statements);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#inLane(async (connection) => {
-      try {
-        const result = await sendAppend(connection, packed, this.#statements);
-        if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
-        return result;
-      } catch (error) {
-        if (nothingWasWritten(error)) throw error;
-        this.stats.appendsAmbiguous.value += 1;
-        const text = error instanceof Error ? error.message : String(error);
-        throw new DatabaseAway(`${text} (an append was on its way)`, 'ambiguous', { cause: error });
-      }
-    });
+    return whenCommitted(below, () => this.#inLane((connection) => this.#appendPacked(connection, packed)));
+  }
+
+  async #appendPacked(connection: PgConnection, packed: PackedAppend): Promise<AppendResult> {
+    try {
+      const result = await sendAppend(connection, packed, this.#statements);
+      if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
+      return result;
+    } catch (error) {
+      if (nothingWasWritten(error)) throw error;
+      this.stats.appendsAmbiguous.value += 1;
+      const text = error instanceof Error ? error.message : String(error);
+      throw new DatabaseAway(`${text} (an append was on its way)`, 'ambiguous', { cause: error });
+    }
   }
 
   async head(): Promise<Revision> {
