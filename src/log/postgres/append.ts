@@ -25,10 +25,14 @@ export function packAppend(batch: AppendBatch, statements: Statements): PackedAp
     bytesOf(changes, notes),
     ...packChanges(changes),
   ];
-  if (notes.length === 0) return { statement: statements.append, values, expires: [] };
+  if (notes.length === 0) {
+    values.push(expected.revision, expected.notes);
+    return { statement: statements.append, values, expires: [] };
+  }
   const { leases, records, expired } = effectsOf(notes);
   values.push(...packNotes(notes), ...packLeases(leases, expired));
   values.push(byteaArray([...records.keys()]), byteaArray([...records.values()]));
+  values.push(expected.revision, expected.notes);
   return { statement: statements.appendNotes, values, expires: expired };
 }
 

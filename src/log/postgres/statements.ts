@@ -19,11 +19,11 @@ const HEAD = (s: string) => `SELECT number, id, revision, notes FROM ${s}.commit
  * The compare-and-set: the next number after the expected commit, if that commit is there, ends where the batch begins,
  * and nobody has the number yet. A second one that wants the number waits for the first one's end, then finds it taken.
  */
-const NEXT_COMMIT = (s: string, notes = '0') => `
+const NEXT_COMMIT = (s: string, expectedRevision: string, expectedNotes: string) => `
   INSERT INTO ${s}.commit (number, id, revision, notes, bytes, total, at)
   SELECT c.number + 1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, c.total + $5::bigint, clock_timestamp()
     FROM ${s}.commit c
-   WHERE c.id = $1::bigint AND c.revision = coalesce(($6::bigint[])[1] - 1, $3::bigint) AND c.notes = $4::bigint - ${notes}
+   WHERE c.id = $1::bigint AND c.revision = ${expectedRevision}::bigint AND c.notes = ${expectedNotes}::bigint
   ON CONFLICT (number) DO NOTHING
   RETURNING revision`;
 
@@ -41,7 +41,7 @@ export function statementsFor(schema: string, channel: string | undefined) {
     /** One row when it hit. */
     append: at(
       'append',
-      `WITH h AS (${NEXT_COMMIT(s)}), l AS (${ADD_ROWS(s)})
+      `WITH h AS (${NEXT_COMMIT(s, '$13', '$14')}), l AS (${ADD_ROWS(s)})
        SELECT h.revision${tell} FROM h`,
     ),
 
@@ -51,7 +51,7 @@ export function statementsFor(schema: string, channel: string | undefined) {
      */
     appendNotes: at(
       'append_notes',
-      `WITH h AS (${NEXT_COMMIT(s, 'cardinality($13::bigint[])')}), l AS (${ADD_ROWS(s)}),
+      `WITH h AS (${NEXT_COMMIT(s, '$28', '$29')}), l AS (${ADD_ROWS(s)}),
        n AS (
          INSERT INTO ${s}.note (number, after, kind, id, ttl, name, value)
          SELECT $4::bigint - cardinality($13::bigint[]) + r.place, r.after, r.kind, r.id, r.ttl, r.name, r.value
