@@ -13,6 +13,10 @@ export class BatchBelow {
     this.batch = batch;
   }
 
+  get isKnown(): boolean {
+    return this.#isCommitted !== undefined;
+  }
+
   /** One listens at a time. Called at once when it is known already. */
   onKnown(listener: (isCommitted: boolean) => void): void {
     if (this.#isCommitted === undefined) this.#listener = listener;

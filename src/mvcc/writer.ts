@@ -166,7 +166,9 @@ export class Writer {
       if (this.#open?.below !== undefined) this.#putOpenBack();
       this.#underWay?.knowBelow(false);
     }
-    if (this.#open?.below !== undefined || this.#underWay?.below !== undefined) this.#awaitTurn();
+    const waits = this.#open?.below !== undefined || this.#underWay?.below?.isKnown === false;
+    // Once given up it is not looked after again, however long the log still waits for it.
+    if (waits && !this.#catchingUp) this.#awaitTurn();
     if (!this.#deciding) void this.#decideQueued();
   }
 
