@@ -18,18 +18,27 @@ export interface Puts {
 
 /** Replicas that have just started run code that is not compiled yet: one that does a third of the puts, for half a minute. */
 const warmUpSeconds = 30;
+/** Before each measurement: others have just gone or come back, and turns find their order. */
+const settleSeconds = 0.5;
 
-/** Puts per second, medians. */
+/** Medians. */
 export interface Together {
-  /** Of the first replica, while the others stand still. */
+  /** Puts per second of the first replica, while the others stand still. */
   readonly one: number;
   /** Of all of them, each with as many in flight as the one had. */
-  readonly all: number;
+  readonly all: Compared;
   /** Of all of them, with as many in flight together as the one had. */
-  readonly allShared: number;
+  readonly allShared: Compared;
 }
 
-/** One replica alone against all together, turn by turn: the machine is not the same for long. */
+export interface Compared {
+  /** Puts per second. */
+  readonly rate: number;
+  /** Of what the one did in the same round. */
+  readonly part: number;
+}
+
+/** One replica alone against all together, round by round: the machine is not the same for long. */
 export async function putTogether(replicas: readonly Peer[], puts: Puts): Promise<Together> {
   const [first, ...others] = replicas;
   if (first === undefined) throw new Error('no replica');
@@ -38,15 +47,24 @@ export async function putTogether(replicas: readonly Peer[], puts: Puts): Promis
   for (let round = 0; round < puts.rounds; round += 1) {
     for (const other of others) other.freeze();
     try {
-      rates.one.push(await putThrough([first], puts, puts.inFlight));
+      rates.one.push(await settled([first], puts, puts.inFlight));
     } finally {
       for (const other of others) other.thaw();
     }
     await Promise.all(others.map(catchUp));
-    rates.all.push(await putThrough(replicas, puts, puts.inFlight));
-    rates.allShared.push(await putThrough(replicas, puts, Math.ceil(puts.inFlight / replicas.length)));
+    rates.all.push(await settled(replicas, puts, puts.inFlight));
+    rates.allShared.push(await settled(replicas, puts, Math.ceil(puts.inFlight / replicas.length)));
   }
-  return { one: median(rates.one), all: median(rates.all), allShared: median(rates.allShared) };
+  const compared = (all: readonly number[]): Compared => ({
+    rate: median(all),
+    part: median(all.map((rate, round) => rate / (rates.one[round] ?? 0))),
+  });
+  return { one: median(rates.one), all: compared(rates.all), allShared: compared(rates.allShared) };
+}
+
+async function settled(replicas: readonly Peer[], puts: Puts, inFlight: number): Promise<number> {
+  await putThrough(replicas, puts, inFlight, settleSeconds);
+  return await putThrough(replicas, puts, inFlight);
 }
 
 async function putThrough(

@@ -1,3 +1,5 @@
+import { Failure } from '../base/failure.ts';
+import { invariant } from '../base/invariant.ts';
 import { Counter, Gauge } from '../base/metrics.ts';
 import type { PinnedValues } from './pinned-values.ts';
 
@@ -12,27 +14,36 @@ import type { PinnedValues } from './pinned-values.ts';
  * told when something is overwritten: no object per value, no list of users, an exact bound of memory. What is still
  * read when it has become old gets a second chance: it is appended anew (see `isOld`).
  *
- * The ring is made of slabs, allocated when first reached. A message never lies across two of them.
+ * The ring is made of slabs. A message never lies across two of them. They are allocated at the start, all of them: the
+ * system gives a page when it is first written to, and to the garbage collector memory that comes later is pressure.
  */
 export class ValueCache {
   readonly stats: ValueCacheStats;
   /** What stays whatever comes, if anything does: to be asked when `view` has nothing. */
   readonly pinned: PinnedValues | undefined;
-  readonly #slabs: (Uint8Array | undefined)[];
+  readonly #slabs: readonly Uint8Array[];
   /** The slabs', side by side: to ask a slab for its own is a call into the engine, for each message that is read. */
-  readonly #buffers: (ArrayBuffer | undefined)[];
+  readonly #buffers: readonly ArrayBuffer[];
   readonly #slabBytes: number;
   readonly #capacity: number;
   #end = 0;
 
-  /** `capacityBytes` is rounded up to whole slabs, of which there are at least two. A message beyond a slab is never kept. */
-  constructor(capacityBytes: number, slabBytes = SLAB_BYTES, stats = new ValueCacheStats(), pinned?: PinnedValues) {
+  /**
+   * `capacityBytes` is rounded up to whole slabs, of which there are at least two. A message beyond a slab is never kept.
+   * Throws Failure when the system does not give so much memory.
+   */
+  constructor(
+    capacityBytes: number,
+    slabBytes = Math.max(SLAB_BYTES_MIN, Math.ceil(capacityBytes / SLABS_USUAL)),
+    stats = new ValueCacheStats(),
+    pinned?: PinnedValues,
+  ) {
     this.stats = stats;
     this.pinned = pinned;
     stats.bytes.value = 0;
     const slabs = Math.max(2, Math.ceil(capacityBytes / slabBytes));
-    this.#slabs = new Array<Uint8Array | undefined>(slabs).fill(undefined);
-    this.#buffers = new Array<ArrayBuffer | undefined>(slabs).fill(undefined);
+    this.#buffers = allocate(slabs, slabBytes);
+    this.#slabs = this.#buffers.map((buffer) => new Uint8Array(buffer));
     this.#slabBytes = slabBytes;
     this.#capacity = slabs * slabBytes;
   }
@@ -49,20 +60,14 @@ export class ValueCache {
     const room = slabBytes - (address % slabBytes);
     if (length > room) address += room;
     this.#end = address + length;
+    this.stats.bytes.value = Math.min(this.#end, this.#capacity);
     return address;
   }
 
   /** Where to write a reserved message: the slab; and where in it. */
   slabAt(address: number): Uint8Array {
-    const index = this.#indexOf(address);
-    let slab = this.#slabs[index];
-    if (slab === undefined) {
-      const buffer = new ArrayBuffer(this.#slabBytes);
-      slab = new Uint8Array(buffer);
-      this.#slabs[index] = slab;
-      this.#buffers[index] = buffer;
-      this.stats.bytes.value += this.#slabBytes;
-    }
+    const slab = this.#slabs[this.#indexOf(address)];
+    invariant(slab !== undefined, 'an address lies in a slab');
     return slab;
   }
 
@@ -102,11 +107,25 @@ export class ValueCache {
 export const NOWHERE = -1;
 
 /** Above the default limit of a request, so that every usual value fits into a slab. */
-const SLAB_BYTES = 2 * 1024 * 1024;
+const SLAB_BYTES_MIN = 2 * 1024 * 1024;
+const SLABS_USUAL = 64;
+
+function allocate(slabs: number, slabBytes: number): ArrayBuffer[] {
+  try {
+    return Array.from({ length: slabs }, () => new ArrayBuffer(slabBytes));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const megabytes = Math.round((slabs * slabBytes) / 1024 ** 2);
+    throw new Failure(
+      `no memory for a cache of ${megabytes} MiB: give --value-cache-bytes a smaller one, or lift the limit on address space`,
+      { cause: error },
+    );
+  }
+}
 
 export class ValueCacheStats {
   readonly hits = new Counter();
   readonly misses = new Counter();
-  /** Of memory allocated. */
+  /** Of memory written to. */
   readonly bytes = new Gauge();
 }
