@@ -144,6 +144,19 @@ describe('tidy', () => {
     expect(odd).toEqual([]);
   });
 
+  it('the bundle has an entry for each thread, and for nothing else but main', () => {
+    const threads = shipped.flatMap(({ path, text }) =>
+      [...text.matchAll(/new Worker\(new URL\('\.\/([\w-]+)\.js'/g)].map(
+        ([, name]) => `${name}: ${dirname(path)}/${name}.ts`,
+      ),
+    );
+    const config = readFileSync(join(root, 'rolldown.config.ts'), 'utf8');
+    const entries = [...config.matchAll(/^ +'?([\w-]+)'?: '(src\/[\w/-]+\.ts)',$/gm)].map(
+      ([, name, path]) => `${name}: ${path}`,
+    );
+    expect(entries.toSorted()).toEqual(['main: src/main.ts', ...threads].toSorted());
+  });
+
   it('no tracked file knows a machine or a registry', () => {
     // Put together here, so that this file does not find itself.
     const banned = new RegExp(

@@ -13,15 +13,16 @@ import type { ValueCache } from './value-cache.ts';
  * What is here is always the newest, and here once: the Tail tells of every message that is replaced or moved.
  *
  * A table that is full is followed by one of twice its size, up to a part of the cache's, and moved there a bucket with
- * each message that is added: all at once it would stop the world. It is empty before the next one is full.
+ * each message that is added or looked for: all at once it would stop the world. It is empty, and gone, before the next
+ * one is full.
  */
 export class MessageShortcut {
   readonly #cache: ValueCache;
   readonly #bucketsMax: number;
   #table = new Table(BUCKETS_MIN);
   /** What there was before the table grew, and how many of its buckets have been moved. */
-  #before = new Table(1);
-  #movedBuckets = 1;
+  #before = NO_TABLE;
+  #movedBuckets = 0;
 
   constructor(cache: ValueCache) {
     this.#cache = cache;
@@ -39,7 +40,14 @@ export class MessageShortcut {
   /** As ValueCache.view. Nothing when the message is about to be overwritten: the long way knows what to do. */
   get(key: Key): Uint8Array | undefined {
     const hash = hashOf(key);
-    return this.#look(this.#table, hash, key) ?? this.#look(this.#before, hash, key);
+    if (this.#before !== NO_TABLE) return this.#getFromBoth(hash, key);
+    return this.#look(this.#table, hash, key);
+  }
+
+  #getFromBoth(hash: number, key: Key): Uint8Array | undefined {
+    const message = this.#look(this.#table, hash, key) ?? this.#look(this.#before, hash, key);
+    this.#moveBucket();
+    return message;
   }
 
   /** The key's newest message was at `from`, if anywhere, and is at `to` now. */
@@ -52,7 +60,7 @@ export class MessageShortcut {
       this.#table = new Table(this.#before.buckets * GROWTH);
       this.#movedBuckets = 0;
     }
-    if (this.#movedBuckets < this.#before.buckets) this.#moveBucket();
+    if (this.#before !== NO_TABLE) this.#moveBucket();
     this.#table.add(hash, to, length);
   }
 
@@ -68,6 +76,7 @@ export class MessageShortcut {
         this.#table.add(before.words[slot * SLOT_WORDS] ?? 0, address, length);
       before.empty(slot);
     }
+    if (this.#movedBuckets === before.buckets) this.#before = NO_TABLE;
   }
 
   /** The key's newest message was found the long way. */
@@ -186,6 +195,9 @@ const BUCKETS_MIN = 1024;
 const GROWTH = 2;
 /** A table's memory is at most this part of the cache's. */
 const CACHE_PART = 8;
+
+/** Instead of the one before, when that has been moved. Nothing is ever added to it. */
+const NO_TABLE = new Table(1);
 
 /** FNV-1a, mixed so that low bits tell as much as high ones. */
 function hashOf(key: Key): number {

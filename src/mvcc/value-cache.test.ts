@@ -32,6 +32,10 @@ describe('the value cache', () => {
     expect(cache.holds(NOWHERE)).toBe(false);
   });
 
+  it('says which flag asks for more memory than there is', () => {
+    expect(() => new ValueCache(2 ** 60)).toThrow(/--value-cache-bytes/);
+  });
+
   it('knows what will be overwritten next', () => {
     const cache = new ValueCache(400, 100);
     const first = cache.append(bytes(50, 1));
