@@ -64,7 +64,9 @@ describe('the shortcut to messages', () => {
           if ((addresses[i] ?? NOWHERE) !== NOWHERE) shortcut.found(`key-${i}`, addresses[i] ?? NOWHERE, length);
           continue;
         }
-        expect(message).toEqual(encodeKeyValue(`key-${i}`, 1, revision, 1, new Uint8Array(8).fill(revision), 0n));
+        const expected = encodeKeyValue(`key-${i}`, 1, revision, 1, new Uint8Array(8).fill(revision), 0n);
+        // Matchers take their time, and there are many keys.
+        if (Buffer.compare(message, expected) !== 0) expect(message).toEqual(expected);
         count += 1;
       }
       return count;
