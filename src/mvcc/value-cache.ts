@@ -57,7 +57,7 @@ export class ValueCache {
     const slabBytes = this.#slabBytes;
     if (length > slabBytes) return NOWHERE;
     let address = this.#end;
-    const room = slabBytes - (address % slabBytes);
+    const room = slabBytes - this.offsetAt(address);
     if (length > room) address += room;
     this.#end = address + length;
     this.stats.bytes.value = Math.min(this.#end, this.#capacity);
@@ -66,13 +66,13 @@ export class ValueCache {
 
   /** Where to write a reserved message: the slab; and where in it. */
   slabAt(address: number): Uint8Array {
-    const slab = this.#slabs[this.#indexOf(address)];
+    const slab = this.#slabs[this.#ringed(this.#slabOf(address))];
     invariant(slab !== undefined, 'an address lies in a slab');
     return slab;
   }
 
   offsetAt(address: number): number {
-    return address % this.#slabBytes;
+    return address - this.#slabOf(address) * this.#slabBytes;
   }
 
   /** Keeps a copy of the message. Answers its address or NOWHERE. */
@@ -94,12 +94,19 @@ export class ValueCache {
   /** The message: a view that is good until something is appended. undefined when it is no longer there. */
   view(address: number, length: number): Uint8Array | undefined {
     if (address < 0 || address < this.#end - this.#capacity) return undefined;
-    const buffer = this.#buffers[this.#indexOf(address)];
-    return buffer === undefined ? undefined : new Uint8Array(buffer, address % this.#slabBytes, length);
+    const slab = this.#slabOf(address);
+    const buffer = this.#buffers[this.#ringed(slab)];
+    return buffer === undefined ? undefined : new Uint8Array(buffer, address - slab * this.#slabBytes, length);
   }
 
-  #indexOf(address: number): number {
-    return Math.floor(address / this.#slabBytes) % this.#slabs.length;
+  /** Which one it is, counted from the beginning of time. */
+  #slabOf(address: number): number {
+    return Math.floor(address / this.#slabBytes);
+  }
+
+  /** Its place in the ring. As integers: the rest of a division of doubles is slow. Good for the first eight petabytes. */
+  #ringed(slab: number): number {
+    return (slab >>> 0) % this.#slabs.length;
   }
 }
 
