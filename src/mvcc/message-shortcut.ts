@@ -12,9 +12,9 @@ import type { ValueCache } from './value-cache.ts';
  * It forgets: what has no room in its bucket pushes another one out. What is not here is found the long way, and added.
  * What is here is always the newest, and here once: the Tail tells of every message that is replaced or moved.
  *
- * A table that is full is followed by one of twice its size, up to a part of the cache's, and moved there a bucket with
- * each message that is added or looked for: all at once it would stop the world. It is empty, and gone, before the next
- * one is full.
+ * A table that is full is followed by one of twice its size, up to a part of the cache's, and moved there some buckets
+ * with each message that is added or looked for: all at once it would stop the world. It is empty, and gone, before the
+ * next one is full.
  */
 export class MessageShortcut {
   readonly #cache: ValueCache;
@@ -46,7 +46,7 @@ export class MessageShortcut {
 
   #getFromBoth(hash: number, key: Key): Uint8Array | undefined {
     const message = this.#look(this.#table, hash, key) ?? this.#look(this.#before, hash, key);
-    this.#moveBucket();
+    this.#moveBuckets();
     return message;
   }
 
@@ -60,16 +60,16 @@ export class MessageShortcut {
       this.#table = new Table(this.#before.buckets * GROWTH);
       this.#movedBuckets = 0;
     }
-    if (this.#before !== NO_TABLE) this.#moveBucket();
+    if (this.#before !== NO_TABLE) this.#moveBuckets();
     this.#table.add(hash, to, length);
   }
 
   /** What lies in the cache no more is left behind. */
-  #moveBucket(): void {
+  #moveBuckets(): void {
     const before = this.#before;
     const first = this.#movedBuckets * BUCKET_SLOTS;
-    this.#movedBuckets += 1;
-    for (let slot = first; slot < first + BUCKET_SLOTS; slot += 1) {
+    this.#movedBuckets += BUCKETS_MOVED;
+    for (let slot = first; slot < first + BUCKETS_MOVED * BUCKET_SLOTS; slot += 1) {
       const length = before.words[slot * SLOT_WORDS + 1] ?? 0;
       const address = before.doubles[slot * SLOT_DOUBLES + 1] ?? 0;
       if (length > 0 && this.#cache.holds(address))
@@ -193,6 +193,8 @@ const SLOT_WORDS = 4;
 const SLOT_DOUBLES = 2;
 const BUCKETS_MIN = 1024;
 const GROWTH = 2;
+/** At a time. Tables have a power of two of buckets, so it goes up exactly. */
+const BUCKETS_MOVED = 4;
 /** A table's memory is at most this part of the cache's. */
 const CACHE_PART = 8;
 
