@@ -158,6 +158,10 @@ class ObservedCall implements UnaryCall {
     this.#end(codeOf(error), () => this.#call.fail(error));
   }
 
+  atReadEnd(work: () => void): void {
+    this.#call.atReadEnd(work);
+  }
+
   #end(code: StatusCode, tell: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -1,9 +1,11 @@
 import { Reader, Writer } from '../base/protobuf.ts';
 import type { StoreApi } from '../mvcc/api.ts';
 import type { DeleteResult, PutResult, RangeRequest, RangeResult, TxnResult } from '../mvcc/requests.ts';
+import { ONE_KEY } from '../mvcc/types.ts';
 import type { Method, UnaryCall, UnaryMethod } from '../wire/grpc.ts';
 import type { Access } from './auth/access.ts';
 import { toStatusError, translated } from './errors.ts';
+import { Gets } from './gets.ts';
 import type { HeaderCodec } from './header.ts';
 import { readCompactionRequest } from './messages/compaction.ts';
 import { readDeleteRequest, writeDeleteResponse } from './messages/delete-range.ts';
@@ -13,7 +15,7 @@ import { readTxnRequest, writeTxnResponse } from './messages/txn.ts';
 import { rangeStreamMethod } from './range-stream.ts';
 import { checkDelete, checkPut, checkRange, checkSize, checkTxn, isReadOnly } from './validate-request.ts';
 
-export type KvStore = Pick<StoreApi, 'range' | 'put' | 'deleteRange' | 'txn' | 'compact'>;
+export type KvStore = Pick<StoreApi, 'range' | 'expect' | 'put' | 'deleteRange' | 'txn' | 'compact'>;
 
 export interface KvServiceOptions {
   readonly store: KvStore;
@@ -75,6 +77,7 @@ class KvHandlers {
   private readonly maxRequestBytes: number;
   private readonly maxTxnOps: number;
   private readonly access: Access | undefined;
+  private readonly gets: Gets;
 
   constructor({ store, header, maxRequestBytes, maxTxnOps, access }: KvServiceOptions) {
     this.store = store;
@@ -82,25 +85,37 @@ class KvHandlers {
     this.maxRequestBytes = maxRequestBytes;
     this.maxTxnOps = maxTxnOps;
     this.access = access;
+    this.gets = new Gets(store, (request, call) => this.answerRange(request, call));
   }
 
-  range(bytes: Uint8Array, call: UnaryCall): Uint8Array | undefined {
+  range(bytes: Uint8Array, call: UnaryCall): undefined {
     const request = readRangeRequest(this.reader.reset(bytes));
     checkRange(request);
-    const { access } = this;
-    if (access?.enabled === true) access.range(call, request.key, request.end);
-    const result = this.store.range(request);
-    if (!(result instanceof Promise)) return this.rangeResponse(result);
-    result.then((later) => {
-      if (access?.enabled !== true || this.mayStillRead(call, request)) call.answer(this.rangeResponse(later));
-    }, failing(call));
-    return undefined;
+    if (this.access?.enabled === true) this.access.range(call, request.key, request.end);
+    if (request.end === ONE_KEY) this.gets.add(request, call);
+    else this.answerRange(request, call);
+  }
+
+  private answerRange(request: RangeRequest, call: UnaryCall): void {
+    try {
+      const result = this.store.range(request);
+      if (!(result instanceof Promise)) {
+        call.answer(this.rangeResponse(result));
+        return;
+      }
+      result.then((later) => {
+        if (this.mayStillRead(call, request)) call.answer(this.rangeResponse(later));
+      }, failing(call));
+    } catch (error) {
+      call.fail(translated(error));
+    }
   }
 
   /** While it was read this replica may have heard that it is forbidden: then the call fails. */
   private mayStillRead(call: UnaryCall, { key, end }: RangeRequest): boolean {
+    if (this.access?.enabled !== true) return true;
     try {
-      this.access?.range(call, key, end);
+      this.access.range(call, key, end);
       return true;
     } catch (error) {
       call.fail(translated(error));

@@ -11,6 +11,8 @@ const step = fc.record({
   kind: fc.constantFrom('put' as const, 'put' as const, 'get' as const, 'get' as const, 'delete' as const),
   key: fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'a\0', '\xff', 'k'.repeat(130)),
   bytes: fc.nat(40),
+  /** Gets are told to come next, whether they do or not. */
+  announced: fc.array(fc.constantFrom('', 'a', 'b', 'ab', 'c'), { maxLength: 20 }),
 });
 
 describe('the shortcut to messages', () => {
@@ -20,7 +22,7 @@ describe('the shortcut to messages', () => {
         const cache = new ValueCache(1, SLAB_BYTES);
         const shortcut = new MessageShortcut(cache);
         const newest = new Map<string, { readonly address: number; readonly message: Uint8Array }>();
-        for (const [i, { kind, key, bytes }] of steps.entries()) {
+        for (const [i, { kind, key, bytes, announced }] of steps.entries()) {
           const before = newest.get(key);
           if (kind === 'put') {
             const message = encodeKeyValue(key, 1, i + 2, 1, new Uint8Array(bytes).fill(i), 0n);
@@ -32,6 +34,10 @@ describe('the shortcut to messages', () => {
             shortcut.forget(key, before?.address ?? NOWHERE);
             newest.delete(key);
           }
+          shortcut.expect(
+            announced.map((key) => ({ key })),
+            announced.length,
+          );
           const found = shortcut.get(key);
           const expected = newest.get(key);
           const isThere = expected !== undefined && cache.holds(expected.address) && !cache.isOld(expected.address);

@@ -23,6 +23,11 @@ export class MessageShortcut {
   /** What there was before the table grew, and how many of its buckets have been moved. */
   #before = NO_TABLE;
   #movedBuckets = 0;
+  /** What is looked for next, and from where on. */
+  readonly #expectedKeys: Key[] = [];
+  readonly #expectedHashes = new Int32Array(EXPECTED_MAX);
+  #expectedAt = 0;
+  readonly #touched = new Int32Array(1);
 
   constructor(cache: ValueCache) {
     this.#cache = cache;
@@ -39,7 +44,7 @@ export class MessageShortcut {
 
   /** As ValueCache.view. Nothing when the message is about to be overwritten: the long way knows what to do. */
   get(key: Key): Uint8Array | undefined {
-    const hash = hashOf(key);
+    const hash = this.#hashOf(key);
     if (this.#before !== NO_TABLE) return this.#getFromBoth(hash, key);
     return this.#look(this.#table, hash, key);
   }
@@ -48,6 +53,41 @@ export class MessageShortcut {
     const message = this.#look(this.#table, hash, key) ?? this.#look(this.#before, hash, key);
     this.#moveBuckets();
     return message;
+  }
+
+  /**
+   * So many gets come next, in this order. All their buckets are touched, then all their messages: a processor goes
+   * on while it waits for memory, but not so far as from one get to the next.
+   */
+  expect(gets: readonly { readonly key: Key }[], expected: number): void {
+    const { words, doubles, mask } = this.#table;
+    const hashes = this.#expectedHashes;
+    const count = Math.min(expected, hashes.length);
+    for (let i = 0; i < count; i += 1) {
+      const key = gets[i]?.key ?? '';
+      this.#expectedKeys[i] = key;
+      hashes[i] = hashOf(key);
+    }
+    this.#expectedAt = 0;
+    // Kept below: what nobody uses would not be read.
+    let sum = 0;
+    for (let i = 0; i < count; i += 1) sum ^= words[((hashes[i] ?? 0) & mask) * BUCKET_SLOTS * SLOT_WORDS] ?? 0;
+    for (let i = 0; i < count; i += 1) {
+      const hash = hashes[i] ?? 0;
+      const first = (hash & mask) * BUCKET_SLOTS;
+      let slot = first;
+      while (slot < first + BUCKET_SLOTS - 1 && words[slot * SLOT_WORDS] !== hash) slot += 1;
+      sum ^= this.#cache.touch(doubles[slot * SLOT_DOUBLES + 1] ?? 0);
+    }
+    this.#touched[0] = sum;
+  }
+
+  /** As hashOf; the gets that were expected have it already. */
+  #hashOf(key: Key): number {
+    const at = this.#expectedAt;
+    if (this.#expectedKeys[at] !== key) return hashOf(key);
+    this.#expectedAt = at + 1;
+    return this.#expectedHashes[at] ?? 0;
   }
 
   /** The key's newest message was at `from`, if anywhere, and is at `to` now. */
@@ -195,6 +235,8 @@ const BUCKETS_MIN = 1024;
 const GROWTH = 2;
 /** At a time. Tables have a power of two of buckets, so it goes up exactly. */
 const BUCKETS_MOVED = 4;
+/** Gets beyond this are not expected. More than a processor fetches from memory side by side. */
+const EXPECTED_MAX = 16;
 /** A table's memory is at most this part of the cache's. */
 const CACHE_PART = 8;
 

@@ -68,6 +68,10 @@ export class RangeReader {
     return messages.then((read) => new Answer(head, count, selection.more, read));
   }
 
+  expect(gets: readonly RangeRequest[], count: number): void {
+    this.#shortcut.expect(gets, count);
+  }
+
   #sortedByValue(request: RangeRequest, selection: Selection, head: Revision): RangeResult | Promise<RangeResult> {
     const { count } = selection;
     // Sorting needs the versions afterwards; entries may move on while values are read.

@@ -247,6 +247,10 @@ export class ReloadingStore implements StoreApi {
     return this.#store.range(request);
   }
 
+  expect(gets: readonly RangeRequest[], count: number): void {
+    this.#store.expect(gets, count);
+  }
+
   put(request: PutRequest): Promise<PutResult> {
     return this.#store.put(request);
   }

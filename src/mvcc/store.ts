@@ -74,6 +74,7 @@ export class Store implements StoreApi {
   readonly records = new Records();
   readonly duties: Duties;
   readonly leaseKeys = (id: LeaseId): readonly Key[] => this.#lessor.keys(id);
+  readonly expect = (gets: readonly RangeRequest[], count: number): void => this.#ranges.expect(gets, count);
   /** With a log that others write to as well. */
   readonly follower: Follower | undefined;
   readonly #options: StoreOptions;

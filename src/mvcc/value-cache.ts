@@ -99,6 +99,16 @@ export class ValueCache {
     return buffer === undefined ? undefined : new Uint8Array(buffer, address - slab * this.#slabBytes, length);
   }
 
+  /** Has the processor fetch the beginning of what lies there, if anything does. What it answers means nothing. */
+  touch(address: number): number {
+    const slab = this.#slabOf(address);
+    const bytes = this.#slabs[this.#ringed(slab)];
+    const at = address - slab * this.#slabBytes;
+    return bytes === undefined
+      ? 0
+      : (bytes[at] ?? 0) ^ (bytes[at + LINE_BYTES] ?? 0) ^ (bytes[at + 2 * LINE_BYTES] ?? 0);
+  }
+
   /** Which one it is, counted from the beginning of time. */
   #slabOf(address: number): number {
     return Math.floor(address / this.#slabBytes);
@@ -116,6 +126,8 @@ export const NOWHERE = -1;
 /** Above the default limit of a request, so that every usual value fits into a slab. */
 const SLAB_BYTES_MIN = 2 * 1024 * 1024;
 const SLABS_USUAL = 64;
+/** What a processor fetches from memory at once. */
+const LINE_BYTES = 64;
 
 function allocate(slabs: number, slabBytes: number): ArrayBuffer[] {
   try {

@@ -175,12 +175,14 @@ export class Connection implements FrameSink {
     this.#readMs = this.nowMs;
     this.stats.bytesReceived.value += chunk.length;
     this.#output.scheduled = true;
+    this.host.readEnd.begin();
     try {
       this.#reader.read(chunk);
     } catch (error) {
       if (!(error instanceof HpackError)) throw error;
       this.fail(ErrorCode.compressionError, error.message);
     } finally {
+      this.host.readEnd.reached();
       this.#output.flush();
     }
     this.streams.arm();

@@ -169,12 +169,22 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     this.#finish(Status.ok, '');
   }
 
+  atReadEnd(work: () => void): void {
+    this.connection.host.readEnd.add(work);
+  }
+
   send(message: Uint8Array): boolean {
-    return this.#send(message, NOTHING);
+    return this.sendParts(message, NOTHING);
   }
 
   sendParts(head: Uint8Array, tail: Uint8Array): boolean {
-    return this.#send(head, tail);
+    if (this.ending) return false;
+    const sender = this.connection.sender;
+    if (!this.headersSent) sender.headers(this);
+    this.#entry.stats.messagesSent.value++;
+    this.connection.stats.messageBytesSent.value += head.length + tail.length;
+    sender.message(this, head, tail, true);
+    return sender.hasRoom(this);
   }
 
   end(error?: StatusError): void {
@@ -194,16 +204,6 @@ export class GrpcCall extends Stream implements UnaryCall, StreamCall, WheelEntr
     }
     this.connection.host.onHandlerError(this.path, error);
     this.#finish(Status.unknown, error instanceof Error ? error.message : String(error));
-  }
-
-  #send(head: Uint8Array, tail: Uint8Array): boolean {
-    if (this.ending) return false;
-    const sender = this.connection.sender;
-    if (!this.headersSent) sender.headers(this);
-    this.#entry.stats.messagesSent.value++;
-    this.connection.stats.messageBytesSent.value += head.length + tail.length;
-    sender.message(this, head, tail, true);
-    return sender.hasRoom(this);
   }
 
   #finish(code: StatusCode, message: string): void {

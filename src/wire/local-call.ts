@@ -42,6 +42,7 @@ export function callUnary(
       ...passedOn(path, origin),
       answer: (response) => settle(() => resolve(Uint8Array.prototype.slice.call(response))),
       fail: (error) => settle(() => reject(error)),
+      atReadEnd: queueMicrotask,
     };
     try {
       const answer = method.handle(request, call);

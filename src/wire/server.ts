@@ -25,6 +25,7 @@ import { Http1 } from './http1.ts';
 import type { WireLimits } from './limits.ts';
 import type { MethodEntry } from './method-entry.ts';
 import { Flusher, SlabPool } from './output.ts';
+import { ReadEnd } from './read-end.ts';
 import { peerOf } from './socket-peer.ts';
 import { MethodStats, type WireStats } from './stats.ts';
 import { type TlsHooks, type TlsListener, tlsListener } from './tls-listener.ts';
@@ -90,6 +91,7 @@ export class WireServer {
       wheel: new DeadlineWheel(clock),
       pool: new SlabPool(),
       flusher: new Flusher(),
+      readEnd: new ReadEnd(),
       onClosed: (connection) => this.#connections.delete(connection),
     };
     this.#http1 = new Http1({ http, httpStreams, limits, clock, onHandlerError });

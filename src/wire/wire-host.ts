@@ -6,6 +6,7 @@ import type { HttpHandler, HttpStreams } from './http.ts';
 import type { WireLimits } from './limits.ts';
 import type { MethodEntry } from './method-entry.ts';
 import type { Flusher, SlabPool } from './output.ts';
+import type { ReadEnd } from './read-end.ts';
 import type { WireStats } from './stats.ts';
 
 /** What a connection needs of its server. */
@@ -17,6 +18,7 @@ export interface WireHost {
   readonly wheel: DeadlineWheel;
   readonly pool: SlabPool;
   readonly flusher: Flusher;
+  readonly readEnd: ReadEnd;
   /** By path. */
   readonly methods: ReadonlyMap<string, MethodEntry>;
   /** Package and service names, to tell an unknown method from an unknown service. */

@@ -52,6 +52,30 @@ describe('unary calls', () => {
     expect(got.kvs[0]?.value.equals(all)).toBe(true);
   });
 
+  test('gets that come together, good and bad', async () => {
+    const puts = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => client.call('KV/Put', { key: bytes(`g${i}`), value: bytes(`v${i}`) })),
+    );
+    const revision = Math.max(...puts.map(({ header }) => Number(header?.revision)));
+    // More than are answered at a time, so that some wait for the end of what came.
+    const answers = await Promise.all(
+      Array.from({ length: 160 }, async (_, i) => {
+        const key = bytes(`g${i % 50}`);
+        if (i % 8 === 3) return refused(client.call('KV/Range', { key, revision: revision + 1000 }));
+        if (i % 8 === 5) return refused(client.call('KV/Range', { key: Buffer.alloc(0) }));
+        if (i % 8 === 6) return (await client.call('KV/Range', { key: bytes('g'), range_end: bytes('h') })).count;
+        const { kvs } = await client.call('KV/Range', { key });
+        return kvs.map(({ value }) => value.toString()).join();
+      }),
+    );
+    for (const [i, answer] of answers.entries()) {
+      if (i % 8 === 3) expect(answer).toContain('mvcc: required revision is a future revision');
+      else if (i % 8 === 5) expect(answer).toContain('etcdserver: key is not provided');
+      else if (i % 8 === 6) expect(answer).toBe('40');
+      else expect(answer).toBe(i % 50 < 40 ? `v${i % 50}` : '');
+    }
+  });
+
   test('a transaction answers each operation with its own revision', async () => {
     const { header } = await client.call('KV/Put', { key: bytes('t'), value: bytes('1') });
     const before = Number(header?.revision);

@@ -402,6 +402,32 @@ describe('gRPC over raw frames', () => {
     expect(client.data(1)).toEqual(Buffer.concat([bytes, bytes]));
   });
 
+  it('what came in one read may be answered together, in the same write as the rest', async () => {
+    const client = await open();
+    const before = rig.events.length;
+    client.send(
+      request(1, '/test.Echo/Together', 'a'),
+      request(3, '/test.Echo/Unary', 'now'),
+      request(5, '/test.Echo/Together', 'bc'),
+      request(7, '/test.Echo/Together', 'gone'),
+      frame(rstStream, 0, 7, uint32(ErrorCode.cancel)),
+    );
+    await client.trailers(5);
+    expect(rig.events.slice(before)).toEqual([
+      'handed 1',
+      'handed 2',
+      'handed 4',
+      'answered 1',
+      'answered 2',
+      'answered 4',
+    ]);
+    const ended = client.frames.filter(({ type, flags }) => type === headers && (flags & Flag.endStream) !== 0);
+    expect(ended.map(({ streamId }) => streamId)).toEqual([3, 1, 5]);
+    expect(client.data(5)).toEqual(message('bc'));
+    await client.roundTrip();
+    expect(client.frames.filter(({ streamId }) => streamId === 7)).toEqual([]);
+  });
+
   it('a reset tells the handler', async () => {
     const client = await open();
     const before = rig.events.length;

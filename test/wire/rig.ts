@@ -73,6 +73,21 @@ export async function startRig(limits: Partial<WireLimits> = {}, more: ServiceTa
       },
     ],
     [
+      '/test.Echo/Together',
+      {
+        kind: 'unary',
+        handle: (request, call) => {
+          const echo = Uint8Array.from(request);
+          events.push(`handed ${request.length}`);
+          call.atReadEnd(() => {
+            events.push(`answered ${echo.length}`);
+            call.answer(echo);
+          });
+          return undefined;
+        },
+      },
+    ],
+    [
       '/test.Echo/Stream',
       {
         kind: 'stream',
