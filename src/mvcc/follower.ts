@@ -118,7 +118,8 @@ export class Follower implements Service {
 
   /**
    * A peer says that this revision exists. A log that tells by itself does so as soon, and would be asked twice for each
-   * commit: it is asked only if it has not told a moment later. `isAnswered`: it is a replica, whose own commit it was.
+   * commit: it is asked only if it has not told a moment later. Another one is not asked for what an append of ours, in
+   * line behind that commit, is about to tell. `isAnswered`: it is a replica, whose own commit it was.
    */
   hint(revision: Revision, isAnswered: boolean): void {
     if (isAnswered) this.#toldCommits.noteAnswered(revision);
@@ -126,7 +127,7 @@ export class Follower implements Service {
     this.#hinted = Math.max(this.#hinted, revision);
     if (this.#state !== 'running' || this.#asking !== undefined || this.#patience !== undefined) return;
     if (!this.#told) {
-      this.#lookForHinted();
+      if (!this.#parts.willTell(revision)) this.#lookForHinted();
       return;
     }
     this.#patience = this.#parts.clock.after(this.#limits.hintPatienceMs, () => {
@@ -276,6 +277,8 @@ export interface FollowerParts {
   readonly logger: Logger;
   readonly stats: StoreStats;
   readonly turns: Turns;
+  /** Writer.willTell. */
+  readonly willTell: (revision: Revision) => boolean;
   readonly onLost: (kind: LostKind) => void;
   readonly onPlace: (horizon: Revision, swept: Revision, alarms: readonly AlarmKind[]) => void;
 }

@@ -164,6 +164,7 @@ export class Store implements StoreApi {
         ...common,
         log: shared,
         turns,
+        willTell: (revision) => this.#writer.willTell(revision),
         onLost: (kind) => this.#lose(kind),
         onPlace: (moved, swept, alarms) => {
           this.#compactor.noteShared(moved, swept);

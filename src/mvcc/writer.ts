@@ -5,7 +5,7 @@ import { BatchBelow } from './batch-below.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
 import { EarlySends } from './early-sends.ts';
-import type { AppendBatch, AppendResult } from './log.ts';
+import { type AppendBatch, type AppendResult, cursorAfter } from './log.ts';
 import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
 import { toStoreError } from './store-error.ts';
@@ -85,6 +85,12 @@ export class Writer {
       // What else comes in this turn shares the batch.
       queueMicrotask(() => void this.#decideQueued());
     });
+  }
+
+  /** The answer to the append under way will tell what the log has up to there: it stands in the log's own line. */
+  willTell(revision: Revision): boolean {
+    const below = this.#underWay?.below;
+    return below?.isKnown === false && !below.isAwaited && revision <= cursorAfter(below.batch).revision;
   }
 
   /** Takes no more requests; resolves when those taken are answered. */
@@ -225,7 +231,8 @@ export class Writer {
         } else if (result.kind === 'moved') await this.#decideAnew(batch);
         else this.#decideWithout(batch, new Set(result.leases));
       } catch (error) {
-        this.#giveUp(batch, error);
+        this.#putOpenBack();
+        rejectAll(batch.writes, error);
       }
       batch.release();
       if (!this.#deciding && this.#queue.length > 0) void this.#decideQueued();
@@ -328,11 +335,6 @@ export class Writer {
     }
     this.#queue.putBack(left);
     this.#putOpenBack();
-  }
-
-  #giveUp(batch: WriteBatch, error: unknown): void {
-    this.#putOpenBack();
-    rejectAll(batch.writes, error);
   }
 
   /** It rests on what was not committed. */
