@@ -38,28 +38,43 @@ export interface Compared {
   readonly part: number;
 }
 
-/** One replica alone against all together, round by round: the machine is not the same for long. */
+/**
+ * One replica alone against all together, round by round, forwards and backwards in turn: the machine is not the same for
+ * long.
+ */
 export async function putTogether(replicas: readonly Peer[], puts: Puts): Promise<Together> {
   const [first, ...others] = replicas;
   if (first === undefined) throw new Error('no replica');
   await putThrough(replicas, puts, puts.inFlight, warmUpSeconds);
-  const rates = { one: [] as number[], all: [] as number[], allShared: [] as number[] };
+  const one: number[] = [];
+  const all: number[] = [];
+  const allShared: number[] = [];
+  const turns = [
+    async () => void one.push(await alone(first, others, puts)),
+    async () => void all.push(await settled(replicas, puts, puts.inFlight)),
+    async () => void allShared.push(await settled(replicas, puts, Math.ceil(puts.inFlight / replicas.length))),
+  ];
   for (let round = 0; round < puts.rounds; round += 1) {
-    for (const other of others) other.freeze();
-    try {
-      rates.one.push(await settled([first], puts, puts.inFlight));
-    } finally {
-      for (const other of others) other.thaw();
-    }
-    await Promise.all(others.map(catchUp));
-    rates.all.push(await settled(replicas, puts, puts.inFlight));
-    rates.allShared.push(await settled(replicas, puts, Math.ceil(puts.inFlight / replicas.length)));
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
   }
-  const compared = (all: readonly number[]): Compared => ({
-    rate: median(all),
-    part: median(all.map((rate, round) => rate / (rates.one[round] ?? 0))),
+  const compared = (rates: readonly number[]): Compared => ({
+    rate: median(rates),
+    part: median(rates.map((rate, round) => rate / (one[round] ?? 0))),
   });
-  return { one: median(rates.one), all: compared(rates.all), allShared: compared(rates.allShared) };
+  return { one: median(one), all: compared(all), allShared: compared(allShared) };
+}
+
+/** While the others stand still. Afterwards they have caught up. */
+async function alone(one: Peer, others: readonly Peer[], puts: Puts): Promise<number> {
+  for (const other of others) other.freeze();
+  let rate: number;
+  try {
+    rate = await settled([one], puts, puts.inFlight);
+  } finally {
+    for (const other of others) other.thaw();
+  }
+  await Promise.all(others.map(catchUp));
+  return rate;
 }
 
 async function settled(replicas: readonly Peer[], puts: Puts, inFlight: number): Promise<number> {
