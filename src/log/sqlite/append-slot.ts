@@ -1,9 +1,10 @@
+import type { Clock } from '../../base/clock.ts';
 import { InvariantError, invariant } from '../../base/invariant.ts';
 import { type AppendBatch, type AppendResult, LogError } from '../../mvcc/log.ts';
 import { type ErrorMessage, translate } from './errors.ts';
 import { packChanges } from './packed-batch.ts';
 import type { PackedAppend } from './protocol.ts';
-import type { Spin } from './spin.ts';
+import { lookFor, type Spin } from './spin.ts';
 
 /*
  * One append at a time goes to the writer thread through shared memory: the rows are packed where the thread reads
@@ -19,9 +20,9 @@ import type { Spin } from './spin.ts';
 
 /** What both threads see. */
 export interface SharedSlot {
-  /** [turn, rows, length of the failure's text]. */
+  /** [turn, rows, length of the failure's text, whether the thread is to look for the next append]. */
   readonly words: Int32Array<SharedArrayBuffer>;
-  /** [expected head]. */
+  /** [expected head, ms that the thread stood still while it looked, all together]. */
   readonly numbers: Float64Array<SharedArrayBuffer>;
   /** The packed rows; after a failure its JSON text. */
   readonly data: SharedArrayBuffer;
@@ -30,7 +31,9 @@ export interface SharedSlot {
 const TURN = 0;
 const ROWS = 1;
 const TEXT_BYTES = 2;
+const LOOKS = 3;
 const EXPECTED_HEAD = 0;
+const STILL_MS = 1;
 
 /** Whose turn it is. `asked` is the thread's, all others are the caller's. */
 const Turn = { free: 0, asked: 1, committed: 2, moved: 3, failed: 4 } as const;
@@ -46,11 +49,13 @@ export const COMMITTED: AppendResult = { kind: 'committed' };
 /** The caller's end. */
 export class AppendSlot {
   readonly shared: SharedSlot = {
-    words: new Int32Array(new SharedArrayBuffer(12)),
-    numbers: new Float64Array(new SharedArrayBuffer(8)),
+    words: new Int32Array(new SharedArrayBuffer(16)),
+    numbers: new Float64Array(new SharedArrayBuffer(16)),
     data: new SharedArrayBuffer(SLOT_BYTES),
   };
   readonly #spin: Spin;
+  /** Of the thread's, how much the spin knows of. */
+  #stillMs = 0;
   /** Ends the wait of the append under way, by its answer; without one (`why`) none will come. */
   #end: ((why?: LogError) => void) | undefined;
 
@@ -69,7 +74,8 @@ export class AppendSlot {
     packChanges(batch.changes, data);
     words[ROWS] = batch.changes.length;
     numbers[EXPECTED_HEAD] = batch.expected.revision;
-    this.#spin.noteAppend(batch.changes.length);
+    this.#spin.noteAppend(batch.changes.length, this.#newStillMs());
+    words[LOOKS] = this.#spin.looks ? 1 : 0;
     Atomics.store(words, TURN, Turn.asked);
     thread.ring();
     return new Promise((resolve, reject) => {
@@ -110,6 +116,12 @@ export class AppendSlot {
     else this.#end?.();
   }
 
+  #newStillMs(): number {
+    const before = this.#stillMs;
+    this.#stillMs = this.shared.numbers[STILL_MS] as number;
+    return this.#stillMs - before;
+  }
+
   #result(): AppendResult {
     const { words, data } = this.shared;
     const turn = Atomics.exchange(words, TURN, Turn.free);
@@ -122,15 +134,16 @@ export class AppendSlot {
 }
 
 /**
- * The thread's end: does the append that waits in the slot, if one does. Returns how many changes it was given, 0 when
- * none waited. Throws InvariantError only.
+ * The thread's end: does the append that waits in the slot, if one does. Returns whether to look for the next one.
+ * Throws InvariantError only.
  */
 export function serveSlot(
   { words, numbers, data }: SharedSlot,
   append: (call: PackedAppend) => unknown,
   file: string,
-): number {
-  if (Atomics.load(words, TURN) !== Turn.asked) return 0;
+): boolean {
+  if (Atomics.load(words, TURN) !== Turn.asked) return false;
+  const looks = words[LOOKS] === 1;
   const rows = words[ROWS] as number;
   let turn: number = Turn.committed;
   try {
@@ -145,5 +158,11 @@ export function serveSlot(
   }
   Atomics.store(words, TURN, turn);
   Atomics.notify(words, TURN);
-  return rows;
+  return looks;
+}
+
+/** The thread's look for the next append, which rings. */
+export function lookForNext({ numbers }: SharedSlot, hasRung: () => boolean, clock: Clock): void {
+  const stillMs = lookFor(hasRung, clock);
+  if (stillMs > 0) numbers[STILL_MS] = (numbers[STILL_MS] as number) + stillMs;
 }

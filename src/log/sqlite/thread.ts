@@ -1,11 +1,10 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import { InvariantError, invariant } from '../../base/invariant.ts';
-import { serveSlot } from './append-slot.ts';
+import { lookForNext, serveSlot } from './append-slot.ts';
 import { translate } from './errors.ts';
 import type { AnswerMessage, CallMessage, ThreadStart } from './protocol.ts';
 import { createReader } from './reader.ts';
-import { Spin } from './spin.ts';
 import { createWriter } from './writer.ts';
 
 /*
@@ -18,10 +17,10 @@ const { role, options, bell, slot } = workerData as ThreadStart;
 const port = parentPort;
 invariant(port !== null, 'this file is the entry of a worker thread');
 
-const spin = new Spin(systemClock, options.spin);
-
 type Handler = (argument: unknown) => unknown;
 let handlers: Record<string, Handler> | undefined;
+/** The append served last asks to look for the next one, once. */
+let looks = false;
 
 for (let open = true; open; ) {
   // Read before the messages are: a ring that comes in between ends the sleep at once.
@@ -35,14 +34,14 @@ for (let open = true; open; ) {
     port.postMessage(answer, transferables(answer));
     if (message.call === 'close') open = false;
   }
-  while (open && spin.goesOn && Atomics.load(bell, 0) === rung);
+  if (open && looks && slot !== undefined) lookForNext(slot, () => Atomics.load(bell, 0) !== rung, systemClock);
+  looks = false;
   if (open) Atomics.wait(bell, 0, rung);
 }
 
 function serveWriterSlot(): void {
   if (slot === undefined) return;
-  const changes = serveSlot(slot, (call) => handlerOf('append')(call), options.file);
-  if (changes > 0) spin.noteAppend(changes);
+  if (serveSlot(slot, (call) => handlerOf('append')(call), options.file)) looks = true;
 }
 
 function answerTo({ id, call, argument }: CallMessage): AnswerMessage {
