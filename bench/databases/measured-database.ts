@@ -14,6 +14,11 @@ export interface MeasuredDatabase {
   leftovers(): Promise<string>;
   /** Makes all commits so far as old as two hours: then they may be forgotten. */
   ageCommits(): Promise<void>;
+  /**
+   * Brings to the disk what is written so far. Without it the kernel does, 30 s later and as fast as the disk takes it,
+   * while commits wait: a bulk load is felt by whatever is measured then.
+   */
+  settle(): Promise<void>;
   dispose(): Promise<void>;
 }
 

@@ -40,6 +40,7 @@ export async function startMeasuredPostgres(): Promise<MeasuredDatabase> {
       return `${row[0]} dead rows; ${row[1]} autovacuums, ${row[2]} of kedge's own`;
     },
     ageCommits: async () => void (await ask(`UPDATE kedge.commit SET at = at - interval '2 hours'`)),
+    settle: async () => void (await ask('CHECKPOINT')),
     dispose: () => server.dispose(),
   };
 }
