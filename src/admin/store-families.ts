@@ -81,6 +81,7 @@ export function kedgeStoreFamilies({ store, watchLagRevisions }: StoreCells): Fa
       'Of these, batches that need not be read from the log.',
       store.batchesAheadApplied,
     ),
+    counter('kedge_commits_told_total', 'Commits that other replicas told of themselves.', store.commitsTold),
     counter(
       'kedge_batches_above_total',
       'Own batches that were decided above one of another replica on its way.',

@@ -17,11 +17,6 @@ export class BatchBelow {
     return this.#isCommitted !== undefined;
   }
 
-  /** Somebody here waits for it, because the log does not do it by itself. */
-  get isAwaited(): boolean {
-    return this.#listener !== undefined;
-  }
-
   /** One listens at a time. Called at once when it is known already. */
   onKnown(listener: (isCommitted: boolean) => void): void {
     if (this.#isCommitted === undefined) this.#listener = listener;

@@ -49,6 +49,34 @@ describe('batches that came ahead', () => {
     }
   });
 
+  it('lead from one place to another, one upon the other, or not at all', () => {
+    const first = putAfter(START, 11);
+    const second = putAfter(cursorAfter(first), 12);
+    const third = putAfter(cursorAfter(second), 13);
+    const all = [third, putAfter(cursorAfter(first), 14), first, second];
+    const filled = (batches: readonly AppendBatch[]): BatchesAhead => {
+      const ahead = new BatchesAhead(1e6);
+      for (const batch of batches) ahead.add(encodeBatch(batch), NONE);
+      return ahead;
+    };
+    const ahead = filled(all);
+    expect(ahead.takeAll(START, cursorAfter(third))).toEqual([first, second, third]);
+    expect(ahead.bytes).toBe(encodeBatch(first).length);
+    for (const missing of [first, second, third]) {
+      const broken = filled(all.filter((batch) => batch !== missing));
+      expect(broken.takeAll(START, cursorAfter(third))).toBeUndefined();
+      expect(broken.bytes).toBe(encodeBatch(first).length * 3);
+    }
+    for (const wrong of [{ revision: 9 }, { notes: 1 }, { commit: 9 }]) {
+      expect(filled(all).takeAll({ ...START, ...wrong }, cursorAfter(third))).toBeUndefined();
+      expect(filled(all).takeAll(START, { ...cursorAfter(third), ...wrong })).toBeUndefined();
+    }
+    expect(filled(all).takeAll(START, START)).toEqual([]);
+    // A batch that stands upon itself leads nowhere.
+    const circle = { expected: START, commit: START.commit, changes: [], notes: [] };
+    expect(filled([circle]).takeAll({ ...START, commit: 9 }, START)).toBeUndefined();
+  });
+
   it('are there to stand on, the newest that wants to be committed upon a place', () => {
     const ahead = new BatchesAhead(1e6);
     const [batch, again] = [putAfter(START, 11), putAfter(START, 12)];

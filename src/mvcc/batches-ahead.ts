@@ -64,14 +64,27 @@ export class BatchesAhead {
     return sameCursor(batch.expected, from) && sameCursor(cursorAfter(batch), to) ? batch : undefined;
   }
 
+  /** The batches that lead there, one upon the other, if all are here. Who came upon a commit proves that it came. */
+  takeAll(from: Cursor, to: Cursor): readonly AppendBatch[] | undefined {
+    const batches: AppendBatch[] = [];
+    for (let at = to; !sameCursor(at, from); ) {
+      const batch = this.#batches.get(at.commit)?.batch;
+      if (batch === undefined || !sameCursor(cursorAfter(batch), at) || batches.length > BATCHES_MAX) return undefined;
+      batches.push(batch);
+      at = batch.expected;
+    }
+    for (const { commit } of batches) this.#remove(commit);
+    return batches.reverse();
+  }
+
   /** Whether the commit's author is one who sends batches ahead, so that it may be worth a moment's wait. */
   isAwaited(commit: CommitId): boolean {
     return this.#authors.has(authorOf(commit));
   }
 
-  /** It did not come. */
+  /** It did not come: its author is not waited for any more until another one comes. */
   giveUp(commit: CommitId): void {
-    this.#authors.delete(authorOf(commit));
+    if (!this.#batches.has(commit)) this.#authors.delete(authorOf(commit));
   }
 
   #remove(commit: CommitId): void {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Service } from '../base/service.ts';
+import type { CommitTold } from './commit-told.ts';
 import { type AppendBatch, LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
@@ -15,7 +16,7 @@ import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.
  *   linearizable reads ─ confirm ─┐                        ┌─▶ Tail.apply: changes and notes, in the log's order
  *   the log's hints, peers' hints ┼─▶ news(since: cursor) ─┤        ▲
  *   a poll that backs off ────────┘   one question at a time└─▶ horizon, swept, alarms
- *   the log tells of a commit ──────── ToldCommits: its batch came from its author already
+ *   the log or its author tells of a commit ─ ToldCommits: its batch came from its author already
  *
  * A question answers all who came before it was sent; who comes later waits for the next one. Hints may be lost: the
  * poll finds what they did not tell, soon after something has happened, rarely when nothing does.
@@ -116,18 +117,29 @@ export class Follower implements Service {
     this.#follow();
   }
 
+  /** The log tells of commits by itself, so that nobody else need. */
+  get isTold(): boolean {
+    return this.#told;
+  }
+
+  /** A replica says what the log has answered it. */
+  told(commit: CommitTold): void {
+    this.#parts.stats.commitsTold.value += 1;
+    this.#toldCommits.noteAnswered(commit.cursor.revision);
+    this.#hintedMs = this.#parts.clock.monotonicMs();
+    if (this.#state === 'running') this.#toldCommits.told(commit);
+  }
+
   /**
    * A peer says that this revision exists. A log that tells by itself does so as soon, and would be asked twice for each
-   * commit: it is asked only if it has not told a moment later. Another one is not asked for what an append of ours, in
-   * line behind that commit, is about to tell. `isAnswered`: it is a replica, whose own commit it was.
+   * commit: it is asked only if it has not told a moment later.
    */
-  hint(revision: Revision, isAnswered: boolean): void {
-    if (isAnswered) this.#toldCommits.noteAnswered(revision);
+  hint(revision: Revision): void {
     this.#hintedMs = this.#parts.clock.monotonicMs();
     this.#hinted = Math.max(this.#hinted, revision);
     if (this.#state !== 'running' || this.#asking !== undefined || this.#patience !== undefined) return;
     if (!this.#told) {
-      if (!this.#parts.willTell(revision)) this.#lookForHinted();
+      this.#lookForHinted();
       return;
     }
     this.#patience = this.#parts.clock.after(this.#limits.hintPatienceMs, () => {
@@ -277,8 +289,6 @@ export interface FollowerParts {
   readonly logger: Logger;
   readonly stats: StoreStats;
   readonly turns: Turns;
-  /** Writer.willTell. */
-  readonly willTell: (revision: Revision) => boolean;
   readonly onLost: (kind: LostKind) => void;
   readonly onPlace: (horizon: Revision, swept: Revision, alarms: readonly AlarmKind[]) => void;
 }

@@ -1,4 +1,5 @@
 import type { BatchBelow } from './batch-below.ts';
+import type { CommitTold } from './commit-told.ts';
 import type { DutyFence } from './duty-fence.ts';
 import type {
   AlarmKind,
@@ -199,13 +200,6 @@ export interface Heard {
   batch(from: Cursor, to: Cursor): AppendBatch | undefined;
   /** The commit that first came to this revision was answered, so it is durable, and so are all before it. */
   readonly answered: Revision;
-}
-
-/** A commit as the database tells of it at once: durable, and seen by everybody who asks now. */
-export interface CommitTold {
-  /** The commit that it came upon. */
-  readonly upon: CommitId;
-  readonly cursor: Cursor;
 }
 
 export type News =

@@ -3,6 +3,7 @@ import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
 import type { StoreApi } from './api.ts';
 import type { CheckProgress, CheckResult } from './checker.ts';
+import type { CommitTold } from './commit-told.ts';
 import type { Duty, DutyRule, DutyState } from './duty.ts';
 import type { LostKind } from './follower.ts';
 import { leapFrom } from './leap.ts';
@@ -148,9 +149,19 @@ export class ReloadingStore implements StoreApi {
     this.#recordListeners.push(listener);
   }
 
-  /** Somebody else may have committed up to there. `isAnswered`: as Follower.hint. */
-  poke(revision: Revision, isAnswered = false): void {
-    if (revision > this.revision) this.#store.follower?.hint(revision, isAnswered);
+  /** Somebody else may have committed up to there. */
+  poke(revision: Revision): void {
+    if (revision > this.revision) this.#store.follower?.hint(revision);
+  }
+
+  /** As Follower.isTold. */
+  get isTold(): boolean {
+    return this.#store.follower?.isTold === true;
+  }
+
+  /** As Follower.told. */
+  told(commit: CommitTold): void {
+    this.#store.follower?.told(commit);
   }
 
   /** As ToldCommits.takeAhead. */

@@ -1,9 +1,9 @@
+import type { CommitTold } from './commit-told.ts';
 import { type DutyClaim, type DutyRecord, MemoryDutyFence, type WantedDuty } from './duty-fence.ts';
 import { LEASE_PARTS, leasePartOf } from './duty-names.ts';
 import {
   type AppendBatch,
   type AppendResult,
-  type CommitTold,
   cursorAfter,
   type DatabaseHealth,
   type LogState,

@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Logger } from '../base/logger.ts';
+import type { CommitTold } from './commit-told.ts';
 import type { CompactorLimits } from './compactor.ts';
 import type { FollowerLimits, LostKind } from './follower.ts';
 import type { LessorLimits } from './lessor.ts';
 import type { AppendBatch, Log } from './log.ts';
 import type { SharedLessorLimits } from './shared-lessor.ts';
 import type { StoreStats } from './store-stats.ts';
-import type { Key, Revision } from './types.ts';
+import type { Key } from './types.ts';
 import type { ValueReaderLimits } from './value-reader.ts';
 import type { WriterLimits } from './writer.ts';
 
@@ -31,8 +32,8 @@ export interface StoreOptions {
   readonly replica?: string;
   /** With a shared log: there is no way on from what is in memory. The store refuses everything; load another. */
   readonly onLost?: (kind: LostKind) => void;
-  /** Hears the head after each commit of this store's own, not of others. Called synchronously; must not throw. */
-  readonly onCommit?: (head: Revision) => void;
+  /** Hears of each commit of this store's own, not of others. Called synchronously; must not throw. */
+  readonly onCommit?: (commit: CommitTold) => void;
   /** Hears of each batch as it is sent to the log, and does not know yet what comes of it. As above. */
   readonly onAppend?: (batch: AppendBatch) => void;
   /** Cells to go on with, for a store that follows one that was lost. */

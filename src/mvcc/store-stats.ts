@@ -50,9 +50,11 @@ export class StoreStats {
   /** Questions to a shared log for what others have committed, and what came of them. */
   readonly newsAsked = new Counter();
   readonly newsChanges = new Counter();
-  /** Batches that other replicas sent ahead of a shared log, and those that the log then told of in time. */
+  /** Batches that other replicas sent ahead of a shared log, and those whose commit was then told of in time. */
   readonly batchesAhead = new Counter();
   readonly batchesAheadApplied = new Counter();
+  /** Commits that other replicas told of when the log had answered them. */
+  readonly commitsTold = new Counter();
   /** Batches of this store that were decided above such a one, before that was committed. */
   readonly batchesAbove = new Counter();
   /** How often a shared log's past was lost and the store loaded anew (ReloadingStore). */

@@ -132,7 +132,7 @@ export class Store implements StoreApi {
         admission: new Admission(this.#quota, this.#alarms),
         newCommitId: () => turns?.newCommitId() ?? 0,
         onAppend: options.onAppend,
-        onCommit: (head) => options.onCommit?.(head),
+        onCommit: (told) => options.onCommit?.(told),
       },
       limits,
     );
@@ -164,7 +164,6 @@ export class Store implements StoreApi {
         ...common,
         log: shared,
         turns,
-        willTell: (revision) => this.#writer.willTell(revision),
         onLost: (kind) => this.#lose(kind),
         onPlace: (moved, swept, alarms) => {
           this.#compactor.noteShared(moved, swept);

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { BatchesAhead } from './batches-ahead.ts';
-import type { AppendBatch, CommitTold, Heard } from './log.ts';
+import type { CommitTold } from './commit-told.ts';
+import { type AppendBatch, cursorAfter, type Heard } from './log.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
 import type { Turns } from './turns.ts';
@@ -8,13 +9,14 @@ import type { Cursor, Revision } from './types.ts';
 
 /**
  * The short way of a commit of another replica. Its author sends the batch to the log and to us; the log tells of the
- * commit in a few bytes; and so the log is not asked what is in it:
+ * commit in a few bytes, or the author does once the log has answered it; and so the log is not asked what is in it:
  *
- *   author ─ batch, ahead ─▶ BatchesAhead ─┐
- *     └─ append ─▶ log ─ commit told ──────┴─ the next one here, and its batch has come ─▶ Tail.apply
- *                                             anything else ─▶ ask: Follower, news
+ *   author ─ batch, ahead ──────────────▶ BatchesAhead ─┐
+ *     ├─ append ─▶ log ── commit told ──────────────────┴─ where it leads to from here has come ─▶ Tail.apply
+ *     └─ answered: commit told, where the log does not ─┘  anything else ─▶ ask: Follower, news
  *
- * What is committed, and in which order, is the log's word alone; a batch is bytes for it. One that is late is waited
+ * What is committed, and in which order, is the log's word alone; a batch is bytes for it. Authors tell in no common
+ * order, but each commit names the one that it came upon, which is committed if it is. A batch that is late is waited
  * for, for a moment; one that never comes, or came for nothing, costs time.
  */
 export class ToldCommits implements Heard {
@@ -31,26 +33,20 @@ export class ToldCommits implements Heard {
   }
 
   stop(): void {
-    this.#timer?.cancel();
     this.#awaited = undefined;
+    this.#endWait();
   }
 
-  /** The log tells of a commit. */
+  /** The log tells of a commit, or its author tells what the log has answered. */
   told(commit: CommitTold): void {
-    const { tail, clock, patienceMs, ask } = this.#parts;
-    if (this.#apply(commit)) return;
-    if (tail.cursor.commit !== commit.upon || !this.#batches.isAwaited(commit.cursor.commit)) {
+    const { clock, patienceMs, ask } = this.#parts;
+    if (this.#isPast(commit) || this.#apply(commit)) return;
+    if (!this.#batches.isAwaited(commit.cursor.commit)) {
       ask();
       return;
     }
     this.#awaited = commit;
-    this.#timer?.cancel();
-    this.#timer = clock.after(patienceMs, () => {
-      this.#awaited = undefined;
-      if (tail.cursor.commit !== commit.upon) return;
-      this.#batches.giveUp(commit.cursor.commit);
-      ask();
-    });
+    this.#timer ??= clock.after(patienceMs, () => this.#endWait());
   }
 
   /** A batch of another one that is the next commit, for all that is known, after which it is our turn. */
@@ -84,17 +80,34 @@ export class ToldCommits implements Heard {
     const commit = this.#batches.add(encoded, tail.cursor.revision);
     if (this.#awaited !== undefined && this.#apply(this.#awaited)) {
       this.#awaited = undefined;
-      this.#timer?.cancel();
+      this.#endWait();
     } else turns.sawAhead(commit);
   }
 
-  #apply({ upon, cursor }: CommitTold): boolean {
-    const { tail, turns, mayApply } = this.#parts;
-    if (!mayApply() || tail.cursor.commit !== upon) return false;
-    const batch = this.batch(tail.cursor, cursor);
-    if (batch === undefined) return false;
-    tail.apply(batch.changes, batch.notes, cursor);
-    turns.saw(cursor.commit);
+  /** Whatever is awaited still does not come. */
+  #endWait(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    if (awaited === undefined || this.#isPast(awaited)) return;
+    this.#batches.giveUp(awaited.cursor.commit);
+    this.#parts.ask();
+  }
+
+  /** A commit of nothing ends where the one before it does, and may not be. */
+  #isPast({ cursor }: CommitTold): boolean {
+    const at = this.#parts.tail.cursor;
+    return cursor.commit === at.commit || cursor.revision < at.revision || cursor.notes < at.notes;
+  }
+
+  #apply({ cursor }: CommitTold): boolean {
+    const { tail, turns, stats, mayApply } = this.#parts;
+    const batches = mayApply() ? this.#batches.takeAll(tail.cursor, cursor) : undefined;
+    if (batches === undefined) return false;
+    for (const batch of batches) tail.apply(batch.changes, batch.notes, cursorAfter(batch));
+    turns.saw(...batches.map((batch) => batch.commit));
+    stats.batchesAheadApplied.value += batches.length;
     return true;
   }
 }

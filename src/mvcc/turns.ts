@@ -81,11 +81,11 @@ export class Turns {
     if (this.isOursAfter(commit)) this.#call(true);
   }
 
-  /** The log was followed up to this commit. */
-  saw(commit: CommitId): void {
-    const tag = authorOf(commit);
-    if (tag === this.#tag) return;
-    this.#note(tag);
+  /** The log was followed up to the last of these commits. */
+  saw(...commits: readonly CommitId[]): void {
+    const others = commits.map(authorOf).filter((tag) => tag !== this.#tag);
+    if (others.length === 0) return;
+    for (const tag of others) this.#note(tag);
     this.#call(true);
   }
 

@@ -2,10 +2,11 @@ import { invariant } from '../base/invariant.ts';
 import type { Admission } from './admission.ts';
 import { Appender, type AppenderParts } from './appender.ts';
 import { BatchBelow } from './batch-below.ts';
+import type { CommitTold } from './commit-told.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
 import { EarlySends } from './early-sends.ts';
-import { type AppendBatch, type AppendResult, cursorAfter } from './log.ts';
+import type { AppendBatch, AppendResult } from './log.ts';
 import { Messages } from './messages.ts';
 import { StoreError, type WriteRequest } from './requests.ts';
 import { toStoreError } from './store-error.ts';
@@ -85,12 +86,6 @@ export class Writer {
       // What else comes in this turn shares the batch.
       queueMicrotask(() => void this.#decideQueued());
     });
-  }
-
-  /** The answer to the append under way will tell what the log has up to there: it stands in the log's own line. */
-  willTell(revision: Revision): boolean {
-    const below = this.#underWay?.below;
-    return below?.isKnown === false && !below.isAwaited && revision <= cursorAfter(below.batch).revision;
   }
 
   /** Takes no more requests; resolves when those taken are answered. */
@@ -281,7 +276,7 @@ export class Writer {
     // A shared log's news may have told the Tail of it already, and of more.
     if (draft.isEmpty) return;
     // Others need not wait until we are done with it.
-    this.#parts.onCommit(draft.cursor.revision);
+    this.#parts.onCommit({ upon: draft.expected.commit, cursor: draft.cursor });
     if (sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
   }
 
@@ -375,7 +370,7 @@ export interface WriterParts extends AppenderParts {
   /** With such a log: Follower.ahead. */
   readonly ahead: () => AppendBatch | undefined;
   /** Hears of each batch of this Writer that is committed, before it is applied. Must not throw. */
-  readonly onCommit: (head: Revision) => void;
+  readonly onCommit: (commit: CommitTold) => void;
   /** With such a log a new one each time; else 0. */
   readonly newCommitId: () => CommitId;
   readonly horizon: () => Revision;

@@ -209,10 +209,10 @@ export class Peers implements Service {
     this.#changed();
   }
 
-  /** Tells all members of the same store that this revision exists. Best effort. */
-  hint(revision: number): void {
+  /** Tells members of the same store that this revision exists, but for those told of more. Best effort. */
+  hint(revision: number, told: readonly MemberId[] = []): void {
     for (const link of this.#roster.links) {
-      if (link.hello.store !== this.#options.store) continue;
+      if (link.hello.store !== this.#options.store || told.includes(link.hello.id)) continue;
       this.stats.hintsSent.value++;
       link.hint(revision);
     }
@@ -240,11 +240,12 @@ export class Peers implements Service {
     this.#handlers.set(kind, handler);
   }
 
-  /** Tells members of something, which is put into words only if one is meant. Best effort: a slow one misses it. */
-  tell(topic: string, body: () => Uint8Array, isMeant: (member: Hello) => boolean = () => true): void {
+  /** Tells members of something, put into words only if one is meant. A slow one misses it. Answers who is told. */
+  tell(topic: string, body: () => Uint8Array, isMeant: (member: Hello) => boolean = () => true): readonly MemberId[] {
     const links = this.#roster.links.filter(({ hello, isSlow }) => !isSlow && isMeant(hello));
     const encoded = links.length > 0 ? encodeMessage(topic, body()) : undefined;
     for (const link of links) if (encoded !== undefined) link.message(encoded);
+    return links.map(({ hello }) => hello.id);
   }
 
   onMessage(topic: string, listener: (body: Buffer, from: Hello) => void): void {

@@ -4,10 +4,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { loadEngine } from '../log/engine-loader.ts';
 import { DatabaseStats } from '../log/shared/database-stats.ts';
+import type { CommitTold } from '../mvcc/commit-told.ts';
 import { type AppendBatch, type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
 import { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { Store } from '../mvcc/store.ts';
-import type { Revision } from '../mvcc/types.ts';
 import type { ServeOptions } from './options.ts';
 
 /** A store by its URL, not started, and what there is to know of the database behind it. */
@@ -16,7 +16,7 @@ export interface OpenedStore {
   /** undefined for a log of one process. */
   readonly database: Database | undefined;
   /** The listener hears the head after each commit of our own. Called synchronously; must not throw. */
-  onCommit(listener: (head: Revision) => void): void;
+  onCommit(listener: (commit: CommitTold) => void): void;
   /** The listener hears of each batch of our own as it is sent to the log. As above. */
   onAppend(listener: (batch: AppendBatch) => void): void;
 }
@@ -50,7 +50,7 @@ export async function storeFor(
   const logFor = await loadEngine(storeUrl);
   let log: Log = logFor(storeUrl, { clock, random, logger, stats });
   let isOpened = false;
-  const commitListeners: ((head: Revision) => void)[] = [];
+  const commitListeners: ((commit: CommitTold) => void)[] = [];
   const appendListeners: ((batch: AppendBatch) => void)[] = [];
   const store = new ReloadingStore({
     clock,
@@ -75,8 +75,8 @@ export async function storeFor(
         onAppend: (batch) => {
           for (const listener of appendListeners) listener(batch);
         },
-        onCommit: (head) => {
-          for (const listener of commitListeners) listener(head);
+        onCommit: (commit) => {
+          for (const listener of commitListeners) listener(commit);
         },
       });
     },

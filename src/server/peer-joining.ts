@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { OtherMember } from '../etcd/cluster.ts';
 import { encodeBatch, encodedBytes } from '../mvcc/batch-codec.ts';
+import { type CommitTold, decodeTold, encodeTold } from '../mvcc/commit-told.ts';
 import type { DutyRule, DutyState } from '../mvcc/duty.ts';
 import type { AppendBatch } from '../mvcc/log.ts';
 import type { Revision } from '../mvcc/types.ts';
@@ -32,9 +33,11 @@ import { RecordMemberTable, type RecordStore } from './record-member-table.ts';
  *
  *     commit ─▶ Store ─▶ onCommit ─▶ Peers.hint ─▶ … ─▶ the other's Peers.onHint ─▶ Store.poke ─▶ Follower reads the log
  *
- * Batches go ahead of their commits (mvcc/told-commits.ts):
+ * Batches go to replicas ahead of their commits, and where the database does not tell of those, so does its answer
+ * (mvcc/told-commits.ts):
  *
  *     append ─▶ Store ─▶ onAppend ─▶ Peers.tell ─▶ … ─▶ the other's Peers.onMessage ─▶ Store.takeAhead
+ *     commit ─▶ Store ─▶ onCommit ─▶ Peers.tell ─▶ … ─▶ the other's Peers.onMessage ─▶ Store.told
  *
  * Who of those that share a database runs which duty follows from who is linked. A store of its own runs its own.
  */
@@ -61,8 +64,8 @@ export interface PeerJoiningContext {
   readonly logger: Logger;
   readonly version: string;
   readonly store: JoinedStore;
-  /** The listener hears the head after each commit of the store's own. */
-  onCommit(listener: (head: Revision) => void): void;
+  /** The listener hears of each commit of the store's own. */
+  onCommit(listener: (commit: CommitTold) => void): void;
   /** The listener hears of each batch of the store's own as it is sent to the log. */
   onAppend(listener: (batch: AppendBatch) => void): void;
   /** The database behind a store that others write too; undefined: there is none. */
@@ -76,7 +79,10 @@ export interface PeerJoiningContext {
 export interface JoinedStore extends RecordStore {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  poke(revision: Revision, isAnswered: boolean): void;
+  /** As Follower.isTold. */
+  readonly isTold: boolean;
+  poke(revision: Revision): void;
+  told(commit: CommitTold): void;
   takeAhead(batch: Buffer): void;
   useDutyRule(rule: DutyRule): void;
   dutiesChanged(): void;
@@ -84,8 +90,9 @@ export interface JoinedStore extends RecordStore {
   refreshDuties(): Promise<void>;
 }
 
-/** Topic of messages. */
+/** Topics of messages. */
 const BATCH = 'batch';
+const COMMIT = 'commit';
 /** How often it is looked whether the database is there. */
 const DATABASE_LOOK_MS = 1000;
 /** DatabaseStats.breakerState: calls go through. */
@@ -130,10 +137,10 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     heartbeatMs: options.peerHeartbeat,
     deadAfterMs: options.peerDeadAfter,
   });
-  context.onCommit((head) => peers.hint(head));
-  peers.onHint((revision, { id }) => store.poke(revision, records.has(id)));
-  if (database !== undefined) {
-    sendBatchesAhead(peers, records, context);
+  peers.onHint((revision) => store.poke(revision));
+  if (database === undefined) context.onCommit(({ cursor }) => peers.hint(cursor.revision));
+  else {
+    tellReplicas(peers, records, context);
     store.useDutyRule(new PeerDutyRule(peers));
     peers.onChange(() => store.dutiesChanged());
   }
@@ -182,23 +189,34 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
  * Each batch goes to the other replicas while it goes to the database, which then need not tell them what is in it. Only
  * those count as replicas that stand in the store's own table: whoever wrote himself in there may read and write it all.
  */
-function sendBatchesAhead(
+function tellReplicas(
   peers: Peers,
   table: RecordMemberTable,
-  { store, onAppend, logger }: PeerJoiningContext,
+  { store, onAppend, onCommit, logger }: PeerJoiningContext,
 ): void {
   const isReplica = ({ id }: Hello): boolean => table.has(id);
   onAppend((batch) => {
     if (encodedBytes(batch) <= PEER_LIMITS.messageBytesMax) peers.tell(BATCH, () => encodeBatch(batch), isReplica);
   });
-  peers.onMessage(BATCH, (body, from) => {
-    if (!isReplica(from)) return;
-    try {
-      store.takeAhead(body);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      logger.warn('a member sent what is no batch', { member: from.name, id: from.id, problem: error.message });
-    }
+  onCommit((commit) => {
+    const told = store.isTold ? [] : peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica);
+    peers.hint(commit.cursor.revision, told);
+  });
+  const onMessage = (topic: string, take: (body: Buffer) => void): void =>
+    peers.onMessage(topic, (body, from) => {
+      if (!isReplica(from)) return;
+      try {
+        take(body);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        logger.warn(`a member sent what is no ${topic}`, { member: from.name, id: from.id, problem: error.message });
+      }
+    });
+  onMessage(BATCH, (body) => store.takeAhead(body));
+  onMessage(COMMIT, (body) => {
+    const commit = decodeTold(body.toString('latin1'));
+    if (commit === undefined) throw new RangeError(`${body.length} bytes that name none`);
+    store.told(commit);
   });
 }
 

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BatchBelow } from '../../src/mvcc/batch-below.ts';
-import type { AppendBatch, CommitTold, Heard, News, SharedLog } from '../../src/mvcc/log.ts';
+import type { CommitTold } from '../../src/mvcc/commit-told.ts';
+import type { AppendBatch, Heard, News, SharedLog } from '../../src/mvcc/log.ts';
 import type { Change, Cursor, LeaseChange, Note, RecordChange } from '../../src/mvcc/types.ts';
 import { cursorAfter, someCommit } from '../support/commit-chain.ts';
 import { Random } from '../support/random.ts';

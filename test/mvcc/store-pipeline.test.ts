@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { whenCommitted } from '../../src/log/shared/when-committed.ts';
 import type { BatchBelow } from '../../src/mvcc/batch-below.ts';
 import { encodeBatch } from '../../src/mvcc/batch-codec.ts';
-import { type AppendBatch, type AppendResult, type CommitTold, LogError, type News } from '../../src/mvcc/log.ts';
+import type { CommitTold } from '../../src/mvcc/commit-told.ts';
+import { type AppendBatch, type AppendResult, LogError, type News } from '../../src/mvcc/log.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
 import { ReadTxns } from '../../src/mvcc/read-txns.ts';
 import type { RangeRequest, TxnOp } from '../../src/mvcc/requests.ts';
 import { SharedMemoryLog, SharedMemoryStore } from '../../src/mvcc/shared-memory-log.ts';
 import type { Store } from '../../src/mvcc/store.ts';
-import type { Change, Cursor, Position, Revision } from '../../src/mvcc/types.ts';
+import type { Change, Cursor, Position } from '../../src/mvcc/types.ts';
 import { seedOf } from '../support/random.ts';
 import { decodeResult } from './decode.ts';
 import { absolute, type Write, write } from './histories.ts';
@@ -119,11 +120,12 @@ function sendAhead(batch: AppendBatch, ways: (readonly number[])[], to: () => re
   }
 }
 
-/** Soon or late, as peers do; one in five is lost. */
-function hint(head: Revision, to: () => readonly Store[]): void {
-  if (head % 5 === 0) return;
-  void pass(head % 7).then(() => {
-    for (const store of to()) store.follower?.hint(head, true);
+/** Of what the log has answered: soon or late, in any order, as peers do; one in five is lost. */
+function tell(commit: CommitTold, to: () => readonly Store[]): void {
+  const { revision } = commit.cursor;
+  if (revision % 5 === 0) return;
+  void pass(revision % 7).then(() => {
+    for (const store of to()) if (store.follower?.isTold === false) store.follower.told(commit);
   });
 }
 
@@ -238,7 +240,7 @@ async function writeTogether(
   const stores = logs.map((log, i): Store => {
     const others = () => stores.filter((_, other) => other !== i);
     const onAppend = (batch: AppendBatch) => sendAhead(batch, way, others);
-    const onCommit = (head: Revision) => hint(head, others);
+    const onCommit = (commit: CommitTold) => tell(commit, others);
     return openStore(log, { replica: `${i}`, random: Math.random, onAppend, onCommit, ...(i === 0 ? TINY_CACHE : {}) });
   });
   await Promise.all(stores.map((store) => store.start()));

@@ -1,5 +1,5 @@
 import type { Timer } from '../../base/clock.ts';
-import { type CommitTold, LogError } from '../../mvcc/log.ts';
+import { LogError } from '../../mvcc/log.ts';
 import { backoffMs } from '../shared/backoff.ts';
 import type { EngineContext } from '../shared/engine-context.ts';
 import type { PgConnection } from './connection.ts';
@@ -72,13 +72,6 @@ export class Listener {
       if (!this.#isStopped) this.#connecting = this.#listen();
     });
   }
-}
-
-/** What an append's notification says (statements.ts); undefined for those that say less. */
-export function toldOf(payload: string): CommitTold | undefined {
-  const [upon, commit, revision, notes] = payload.split(' ').map(Number);
-  if (upon === undefined || commit === undefined || revision === undefined || notes === undefined) return undefined;
-  return { upon, cursor: { revision, notes, commit } };
 }
 
 function problemOf(error: unknown): { readonly problem: string } {

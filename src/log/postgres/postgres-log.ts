@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../base/invariant.ts';
 import type { BatchBelow } from '../../mvcc/batch-below.ts';
+import { type CommitTold, decodeTold } from '../../mvcc/commit-told.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
 import type {
   AppendBatch,
   AppendResult,
-  CommitTold,
   DatabaseHealth,
   LogSize,
   LogSnapshot,
@@ -31,7 +31,7 @@ import { Connections, isPassing } from './connections.ts';
 import { claimDuties, readDuties } from './duties.ts';
 import { isServerError, nothingWasWritten, READ_ONLY, translate } from './errors.ts';
 import { checkFacts, readFacts, type ServerFacts } from './health.ts';
-import { Listener, toldOf } from './listener.ts';
+import { Listener } from './listener.ts';
 import { readNews } from './news.ts';
 import type { PostgresOptions } from './options.ts';
 import { inSnapshot, loadHeads, readChanges, readRows, readState } from './reader.ts';
@@ -226,7 +226,7 @@ export class PostgresLog implements SharedLog {
         // Our own appends we know of.
         if (fromProcess !== 0 && fromProcess === this.#lane.processId) return;
         this.stats.hints.value += 1;
-        onHint(toldOf(payload));
+        onHint(decodeTold(payload));
       },
     );
     this.#listener.start();
