@@ -3,7 +3,8 @@ import { type Change, type LeaseId, type Revision, sameCursor } from '../../mvcc
 import { DatabaseAway } from '../shared/database-away.ts';
 import { bigintAt, type MysqlConnection, numberAt } from './connection.ts';
 import { ConnectionLost, ErrorNumber, isConflict, ServerError, translate, wroteNothing } from './errors.ts';
-import { bytesLiteral, idList, keyLiteral, NOW_US } from './literals.ts';
+import { idList, keyLiteral, NOW_US } from './literals.ts';
+import { type Message, MessageWriter } from './message-writer.ts';
 import { effectStatements, expireStatement, NOTE_COLUMNS, noteBytes, noteLiteral } from './notes.ts';
 
 /*
@@ -36,42 +37,39 @@ import { effectStatements, expireStatement, NOTE_COLUMNS, noteBytes, noteLiteral
 
 /** An append as text, cut into messages that the server takes. All but the last leave the transaction open. */
 export interface AppendText {
-  readonly messages: readonly (readonly string[])[];
+  readonly messages: readonly Message[];
   readonly batch: AppendBatch;
   /** The leases that must be over. */
   readonly leases: readonly LeaseId[];
 }
-
-/** Part of what the server takes is for the message's head. */
-const PACKET_RESERVE_BYTES = 1024;
-/** Longer INSERTs are cut: a server copies a statement more than once. */
-const STATEMENT_BYTES_MAX = 2 * 2 ** 20;
 
 /** Writes the batch down; nothing of it is looked at later. */
 export function appendText(batch: AppendBatch, packetBytesMax: number): AppendText {
   const { expected, commit, changes, notes } = batch;
   const revision = revisionAfter(batch);
   const notesAfter = expected.notes + notes.length;
-  let logBytes = 0;
-  const rows = changes.map((change) => {
-    logBytes += change.key.length + change.value.length;
-    return rowLiteral(change);
-  });
+  const logBytes = changes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
   const bytes = notes.reduce((sum, note) => sum + noteBytes(note), logBytes);
   const expired = expireStatement(notes);
-  const statements = ['START TRANSACTION'];
-  if (expired !== undefined) statements.push(expired.sql, `SET @kedge_guard = ${guard(expired.leases.length)}`);
-  statements.push(
+  const writer = new MessageWriter(packetBytesMax);
+  writer.statement('START TRANSACTION');
+  if (expired !== undefined) {
+    writer.statement(expired.sql);
+    writer.statement(`SET @kedge_guard = ${guard(expired.leases.length)}`);
+  }
+  writer.statement(
     `UPDATE head SET commit_id = ${commit}, revision = ${revision}, notes = ${notesAfter}, commits = LAST_INSERT_ID(commits + 1), log_rows = log_rows + ${changes.length}, log_bytes = log_bytes + ${logBytes} WHERE id = 1 AND commit_id = ${expected.commit} AND revision = ${expected.revision} AND notes = ${expected.notes}`,
+  );
+  writer.statement(
     `INSERT INTO \`commit\` (revision, notes, number, id, bytes, at_us) VALUES (${revision},${notesAfter},LAST_INSERT_ID(),${commit},${bytes} + ${guard(1)},${NOW_US})`,
   );
-  if (notes.length > 0) {
-    const noteRows = notes.map((note, i) => noteLiteral(note, expected.notes + 1 + i));
-    statements.push(...inserts(`INSERT INTO note (${NOTE_COLUMNS}) VALUES `, noteRows, packetBytesMax));
-    statements.push(...effectStatements(notes));
-  }
-  statements.push(...inserts(INSERT_LOG, rows, packetBytesMax), 'COMMIT');
-  return { messages: messagesOf(statements, packetBytesMax), batch, leases: expired?.leases ?? [] };
+  writer.insert(`INSERT INTO note (${NOTE_COLUMNS}) VALUES `, notes, (before, note, i) =>
+    writer.text(before + noteLiteral(note, expected.notes + 1 + i)),
+  );
+  for (const statement of effectStatements(notes)) writer.statement(statement);
+  writer.insert(INSERT_LOG, changes, (before, change) => writeRow(writer, before, change));
+  writer.statement('COMMIT');
+  return { messages: writer.messages(), batch, leases: expired?.leases ?? [] };
 }
 
 /** The newest revision once the batch is committed. */
@@ -146,41 +144,11 @@ function guard(rows: number): string {
 const INSERT_LOG =
   'INSERT INTO log (revision, sub, kind, create_revision, version, lease, value_bytes, `key`, `value`) VALUES ';
 
-function rowLiteral(change: Change): string {
+function writeRow(writer: MessageWriter, before: string, change: Change): void {
   const { revision, sub, kind, createRevision, version, lease, key, value } = change;
-  return `(${revision},${sub},${kind === 'put' ? 0 : 1},${createRevision},${version},${lease},${value.length},${keyLiteral(key)},${bytesLiteral(value)})`;
-}
-
-/** As few statements as the length of each allows. */
-function inserts(start: string, rows: readonly string[], packetBytesMax: number): string[] {
-  const most = Math.min(STATEMENT_BYTES_MAX, packetBytesMax - PACKET_RESERVE_BYTES);
-  const statements: string[] = [];
-  let from = 0;
-  let length = start.length;
-  rows.forEach((row, i) => {
-    if (i > from && length + row.length + 1 > most) {
-      statements.push(start + rows.slice(from, i).join(','));
-      from = i;
-      length = start.length;
-    }
-    length += row.length + 1;
-  });
-  if (from < rows.length) statements.push(start + rows.slice(from).join(','));
-  return statements;
-}
-
-/** As few messages as the server allows. */
-function messagesOf(statements: readonly string[], packetBytesMax: number): string[][] {
-  const most = packetBytesMax - PACKET_RESERVE_BYTES;
-  const messages: string[][] = [];
-  let length = most;
-  for (const statement of statements) {
-    if (length + statement.length + 1 > most) {
-      messages.push([]);
-      length = 0;
-    }
-    messages.at(-1)?.push(statement);
-    length += statement.length + 1;
-  }
-  return messages;
+  writer.text(
+    `${before}(${revision},${sub},${kind === 'put' ? 0 : 1},${createRevision},${version},${lease},${value.length},${keyLiteral(key)},_binary'`,
+  );
+  writer.quoted(value);
+  writer.text("')");
 }

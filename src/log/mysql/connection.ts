@@ -7,6 +7,7 @@ import type { PooledConnection } from '../shared/connection-pool.ts';
 import type { Host } from '../shared/host-list.ts';
 import type { Silence } from '../shared/silence.ts';
 import { ConnectionLost, endsConnection, isConflict, NoAnswer, ServerError } from './errors.ts';
+import { type Message, statementsOf } from './message-writer.ts';
 import type { MysqlOptions } from './options.ts';
 
 /** A row as the columns' values in order: numbers, strings (integers beyond 2^53), buffers or null. */
@@ -100,11 +101,11 @@ export class MysqlConnection implements PooledConnection {
    * statement: it is answered once, while of a message each statement is answered by itself, and every answer wakes us.
    * An error ends a block as it ends a message, and leaves the transaction open.
    */
-  async perform(statements: readonly string[]): Promise<void> {
-    const characters = statements.reduce((sum, { length }) => sum + length + 1, 0);
-    if (this.takesBlocks && characters <= BLOCK_CHARACTERS_MAX)
-      await this.run([`BEGIN NOT ATOMIC ${statements.join(';')};END`]);
-    else await this.transact(statements);
+  async perform(message: Message): Promise<void> {
+    const { text } = message;
+    if (this.takesBlocks && text.length < BLOCK_CHARACTERS_MAX) await this.run([`BEGIN NOT ATOMIC ${text};END`]);
+    else if (this.sendsOneByOne) await this.transact(statementsOf(message));
+    else await this.run([text]);
   }
 
   /** The rows of one statement. */
