@@ -77,7 +77,7 @@ export class MessageShortcut {
       const first = (hash & mask) * BUCKET_SLOTS;
       let slot = first;
       while (slot < first + BUCKET_SLOTS - 1 && words[slot * SLOT_WORDS] !== hash) slot += 1;
-      sum ^= this.#cache.touch(doubles[slot * SLOT_DOUBLES + 1] ?? 0);
+      sum ^= this.#cache.touch(doubles[slot * SLOT_DOUBLES + 1] ?? 0, words[slot * SLOT_WORDS + 1] ?? 0);
     }
     this.#touched[0] = sum;
   }

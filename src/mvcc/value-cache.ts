@@ -99,14 +99,16 @@ export class ValueCache {
     return buffer === undefined ? undefined : new Uint8Array(buffer, address - slab * this.#slabBytes, length);
   }
 
-  /** Has the processor fetch the beginning of what lies there, if anything does. What it answers means nothing. */
-  touch(address: number): number {
+  /** Has the processor fetch what lies there, or the beginning, if anything does. What it answers means nothing. */
+  touch(address: number, length: number): number {
     const slab = this.#slabOf(address);
     const bytes = this.#slabs[this.#ringed(slab)];
+    if (bytes === undefined) return 0;
     const at = address - slab * this.#slabBytes;
-    return bytes === undefined
-      ? 0
-      : (bytes[at] ?? 0) ^ (bytes[at + LINE_BYTES] ?? 0) ^ (bytes[at + 2 * LINE_BYTES] ?? 0);
+    const end = at + Math.min(length, TOUCHED_BYTES_MAX);
+    let sum = 0;
+    for (let line = at; line < end; line += LINE_BYTES) sum ^= bytes[line] ?? 0;
+    return sum;
   }
 
   /** Which one it is, counted from the beginning of time. */
@@ -128,6 +130,8 @@ const SLAB_BYTES_MIN = 2 * 1024 * 1024;
 const SLABS_USUAL = 64;
 /** What a processor fetches from memory at once. */
 const LINE_BYTES = 64;
+/** Of a longer message the processor guesses the rest by itself. */
+const TOUCHED_BYTES_MAX = 512;
 
 function allocate(slabs: number, slabBytes: number): ArrayBuffer[] {
   try {
