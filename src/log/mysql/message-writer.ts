@@ -1,3 +1,5 @@
+import { asLatin1, type Latin1Buffer } from '../../base/latin1-buffer.ts';
+
 /*
  * Statements are written as bytes into memory that is kept, and each message is read out of it once:
  *
@@ -145,12 +147,6 @@ function find(bytes: Uint8Array, byte: number, from: number): number {
   return at === -1 ? bytes.length : at;
 }
 
-/** Node's direct way between bytes and text, which its type declarations leave out (write and toString end there). */
-interface Latin1Buffer extends Buffer {
-  latin1Slice(from: number, to: number): string;
-  latin1Write(text: string, at: number, length: number): number;
-}
-
 function allocate(bytes: number): Latin1Buffer {
-  return Buffer.allocUnsafeSlow(bytes) as unknown as Latin1Buffer;
+  return asLatin1(Buffer.allocUnsafeSlow(bytes));
 }

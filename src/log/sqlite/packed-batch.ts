@@ -1,3 +1,4 @@
+import { asLatin1, type Latin1Buffer } from '../../base/latin1-buffer.ts';
 import type { Change, ChangeHead, Key, LeaseId, Position } from '../../mvcc/types.ts';
 import { NO_LEASE } from '../../mvcc/types.ts';
 
@@ -125,7 +126,7 @@ export function packChanges(changes: readonly Change[], buffer: ArrayBufferLike)
   let valueAt = keyAt;
   for (const change of changes) valueAt += change.key.length;
   const records = new Records(buffer, changes.length);
-  const out = latin1(buffer);
+  const out = asLatin1(Buffer.from(buffer));
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i] as Change;
     const { key, value } = change;
@@ -174,7 +175,7 @@ export class PackedBatch {
   constructor(buffer: ArrayBufferLike, rows: number) {
     this.records = new Records(buffer, rows);
     this.#buffer = buffer;
-    this.#bytes = latin1(buffer);
+    this.#bytes = asLatin1(Buffer.from(buffer));
   }
 
   /** Of a batch with values: every row, undefined where it is absent. */
@@ -270,14 +271,4 @@ export function packPositions(positions: readonly Position[]): Float64Array<Arra
     out[i * 2 + 1] = position.sub;
   }
   return out;
-}
-
-/** Node's direct way between bytes and keys, which its type declarations leave out (write and toString end there). */
-interface Latin1Buffer extends Buffer {
-  latin1Slice(from: number, to: number): string;
-  latin1Write(text: string, at: number, length: number): number;
-}
-
-function latin1(buffer: ArrayBufferLike): Latin1Buffer {
-  return Buffer.from(buffer) as unknown as Latin1Buffer;
 }
