@@ -59,22 +59,24 @@ describe('batches that came ahead', () => {
       for (const batch of batches) ahead.add(encodeBatch(batch), NONE);
       return ahead;
     };
+    const toThird = { upon: second.commit, cursor: cursorAfter(third) };
     const ahead = filled(all);
-    expect(ahead.takeAll(START, cursorAfter(third))).toEqual([first, second, third]);
+    expect(ahead.takeAll(START, toThird)).toEqual([first, second, third]);
     expect(ahead.bytes).toBe(encodeBatch(first).length);
     for (const missing of [first, second, third]) {
       const broken = filled(all.filter((batch) => batch !== missing));
-      expect(broken.takeAll(START, cursorAfter(third))).toBeUndefined();
+      expect(broken.takeAll(START, toThird)).toBeUndefined();
       expect(broken.bytes).toBe(encodeBatch(first).length * 3);
     }
     for (const wrong of [{ revision: 9 }, { notes: 1 }, { commit: 9 }]) {
-      expect(filled(all).takeAll({ ...START, ...wrong }, cursorAfter(third))).toBeUndefined();
-      expect(filled(all).takeAll(START, { ...cursorAfter(third), ...wrong })).toBeUndefined();
+      expect(filled(all).takeAll({ ...START, ...wrong }, toThird)).toBeUndefined();
+      expect(filled(all).takeAll(START, { ...toThird, cursor: { ...toThird.cursor, ...wrong } })).toBeUndefined();
     }
-    expect(filled(all).takeAll(START, START)).toEqual([]);
+    expect(filled(all).takeAll(START, { ...toThird, upon: first.commit })).toBeUndefined();
+    expect(filled(all).takeAll(START, { upon: 9, cursor: START })).toEqual([]);
     // A batch that stands upon itself leads nowhere.
     const circle = { expected: START, commit: START.commit, changes: [], notes: [] };
-    expect(filled([circle]).takeAll({ ...START, commit: 9 }, START)).toBeUndefined();
+    expect(filled([circle]).takeAll({ ...START, commit: 9 }, { upon: START.commit, cursor: START })).toBeUndefined();
   });
 
   it('are there to stand on, the newest that wants to be committed upon a place', () => {

@@ -1,4 +1,5 @@
 import { decodeBatch } from './batch-codec.ts';
+import type { CommitTold } from './commit-told.ts';
 import { type AppendBatch, cursorAfter } from './log.ts';
 import { authorOf } from './turns.ts';
 import { type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
@@ -65,14 +66,16 @@ export class BatchesAhead {
   }
 
   /** The batches that lead there, one upon the other, if all are here. Who came upon a commit proves that it came. */
-  takeAll(from: Cursor, to: Cursor): readonly AppendBatch[] | undefined {
+  takeAll(from: Cursor, { upon, cursor }: CommitTold): readonly AppendBatch[] | undefined {
     const batches: AppendBatch[] = [];
-    for (let at = to; !sameCursor(at, from); ) {
+    for (let at = cursor; !sameCursor(at, from); ) {
       const batch = this.#batches.get(at.commit)?.batch;
       if (batch === undefined || !sameCursor(cursorAfter(batch), at) || batches.length > BATCHES_MAX) return undefined;
       batches.push(batch);
       at = batch.expected;
     }
+    const [last] = batches;
+    if (last !== undefined && last.expected.commit !== upon) return undefined;
     for (const { commit } of batches) this.#remove(commit);
     return batches.reverse();
   }

@@ -118,7 +118,7 @@ export class Follower implements Service {
   }
 
   /** The log tells of commits by itself, so that nobody else need. */
-  get isTold(): boolean {
+  get logTells(): boolean {
     return this.#told;
   }
 

@@ -154,9 +154,9 @@ export class ReloadingStore implements StoreApi {
     if (revision > this.revision) this.#store.follower?.hint(revision);
   }
 
-  /** As Follower.isTold. */
-  get isTold(): boolean {
-    return this.#store.follower?.isTold === true;
+  /** As Follower.logTells. */
+  get logTells(): boolean {
+    return this.#store.follower?.logTells === true;
   }
 
   /** As Follower.told. */

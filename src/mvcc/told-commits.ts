@@ -22,7 +22,7 @@ import type { Cursor, Revision } from './types.ts';
 export class ToldCommits implements Heard {
   readonly #parts: ToldCommitsParts;
   readonly #batches: BatchesAhead;
-  /** Told of, the next one here, and its batch has not come yet. */
+  /** Told of, and a batch on the way there has not come yet. */
   #awaited: CommitTold | undefined;
   #timer: Timer | undefined;
   #answered: Revision = 0;
@@ -101,9 +101,9 @@ export class ToldCommits implements Heard {
     return cursor.commit === at.commit || cursor.revision < at.revision || cursor.notes < at.notes;
   }
 
-  #apply({ cursor }: CommitTold): boolean {
+  #apply(commit: CommitTold): boolean {
     const { tail, turns, stats, mayApply } = this.#parts;
-    const batches = mayApply() ? this.#batches.takeAll(tail.cursor, cursor) : undefined;
+    const batches = mayApply() ? this.#batches.takeAll(tail.cursor, commit) : undefined;
     if (batches === undefined) return false;
     for (const batch of batches) tail.apply(batch.changes, batch.notes, cursorAfter(batch));
     turns.saw(...batches.map((batch) => batch.commit));

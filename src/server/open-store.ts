@@ -15,7 +15,7 @@ export interface OpenedStore {
   readonly store: ReloadingStore;
   /** undefined for a log of one process. */
   readonly database: Database | undefined;
-  /** The listener hears the head after each commit of our own. Called synchronously; must not throw. */
+  /** The listener hears of each commit of our own. Called synchronously; must not throw. */
   onCommit(listener: (commit: CommitTold) => void): void;
   /** The listener hears of each batch of our own as it is sent to the log. As above. */
   onAppend(listener: (batch: AppendBatch) => void): void;

@@ -79,8 +79,8 @@ export interface PeerJoiningContext {
 export interface JoinedStore extends RecordStore {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  /** As Follower.isTold. */
-  readonly isTold: boolean;
+  /** As Follower.logTells. */
+  readonly logTells: boolean;
   poke(revision: Revision): void;
   told(commit: CommitTold): void;
   takeAhead(batch: Buffer): void;
@@ -199,7 +199,7 @@ function tellReplicas(
     if (encodedBytes(batch) <= PEER_LIMITS.messageBytesMax) peers.tell(BATCH, () => encodeBatch(batch), isReplica);
   });
   onCommit((commit) => {
-    const told = store.isTold ? [] : peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica);
+    const told = store.logTells ? [] : peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica);
     peers.hint(commit.cursor.revision, told);
   });
   const onMessage = (topic: string, take: (body: Buffer) => void): void =>

@@ -125,7 +125,7 @@ function tell(commit: CommitTold, to: () => readonly Store[]): void {
   const { revision } = commit.cursor;
   if (revision % 5 === 0) return;
   void pass(revision % 7).then(() => {
-    for (const store of to()) if (store.follower?.isTold === false) store.follower.told(commit);
+    for (const store of to()) if (store.follower?.logTells === false) store.follower.told(commit);
   });
 }
 
