@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { PeerProgram } from './peer.ts';
 
+/** Beyond what the longest section writes: revisions are not compacted meanwhile. */
+const quotaBytes = 64 * 2 ** 30;
+
 /** etcd as it comes, its data on disk before it answers (its default). */
 export function etcdProgram(file: string): PeerProgram {
   return {
@@ -11,7 +14,7 @@ export function etcdProgram(file: string): PeerProgram {
       const peer = `http://127.0.0.1:${spare}`;
       return [
         file,
-        ...['--data-dir', dataFolder, '--log-level', 'error', '--quota-backend-bytes', String(8 * 2 ** 30)],
+        ...['--data-dir', dataFolder, '--log-level', 'error', '--quota-backend-bytes', String(quotaBytes)],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`],
       ];
@@ -27,7 +30,7 @@ export function kedgeProgram(command: string): PeerProgram {
       const client = `http://127.0.0.1:${port}`;
       return [
         ...command.split(/\s+/),
-        ...['serve', '--data-dir', dataFolder, '--quota-backend-bytes', String(8 * 2 ** 30)],
+        ...['serve', '--data-dir', dataFolder, '--quota-backend-bytes', String(quotaBytes)],
         ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ];
     },

@@ -75,21 +75,25 @@ export class Appender {
     }
   }
 
-  /** Where the one below was never committed, and is fenced, this one cannot be either. */
+  /** Where one below was never committed, and is fenced, this one cannot be either. */
   async #fateOf({ draft, below }: WriteBatch): Promise<Fate> {
     const { log, clock } = this.#parts;
-    const fate = below === undefined ? 'committed' : await settle(log, clock, below.batch);
-    return fate === 'committed' ? settle(log, clock, draft.toAppend()) : fate;
+    for (const batch of below?.batches ?? []) {
+      const fate = await settle(log, clock, batch);
+      if (fate !== 'committed') return fate;
+    }
+    return settle(log, clock, draft.toAppend());
   }
 
-  /** The batch is committed, so the one that it was sent upon is too. The log may not have told us of that one yet. */
+  /** The batch is committed, so those that it was sent upon are too. The log may not have told us of them yet. */
   #landBelow({ below }: WriteBatch): void {
     const { tail, turns, stats } = this.#parts;
-    if (below === undefined || !sameCursor(tail.cursor, below.batch.expected)) return;
-    const { batch } = below;
-    stats.batchesAheadApplied.value += 1;
-    tail.apply(batch.changes, batch.notes, cursorAfter(batch));
-    turns?.saw(batch.commit);
+    for (const batch of below?.batches ?? []) {
+      if (!sameCursor(tail.cursor, batch.expected)) continue;
+      stats.batchesAheadApplied.value += 1;
+      tail.apply(batch.changes, batch.notes, cursorAfter(batch));
+      turns?.saw(batch.commit);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { invariant } from '../base/invariant.ts';
 import { DecidedChange } from './decided-change.ts';
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
@@ -52,14 +53,18 @@ export class Draft implements KeyView {
   #revision: Revision;
   #begin = 0;
 
-  /** A batch that another writer has decided, as a draft to stand on. */
-  static of(ground: DraftGround, { expected, commit, changes, notes }: AppendBatch): Draft {
-    const draft = new Draft(ground, expected, commit);
-    for (const change of changes) draft.#add(change);
-    for (const note of notes) draft.#addNote(note);
-    draft.#revision = changes.at(-1)?.revision ?? expected.revision;
-    draft.begin();
-    return draft;
+  /** Batches that other writers have decided, one upon the other, as a draft to stand on. At least one. */
+  static of(ground: DraftGround, batches: readonly AppendBatch[]): Draft {
+    let top: Draft | undefined;
+    for (const { expected, commit, changes, notes } of batches) {
+      top = new Draft(ground, expected, commit, top);
+      for (const change of changes) top.#add(change);
+      for (const note of notes) top.#addNote(note);
+      top.#revision = changes.at(-1)?.revision ?? expected.revision;
+      top.begin();
+    }
+    invariant(top !== undefined, 'a draft of no batch');
+    return top;
   }
 
   /** `expected`: where the index stands; where the draft below ends, if there is one. */

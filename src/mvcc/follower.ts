@@ -23,7 +23,8 @@ import { type AlarmKind, type Cursor, type Revision, sameCursor } from './types.
  *
  * Our own commits reach the Tail by the Writer or by a news, whichever is first: both apply only what lies beyond the
  * Tail's cursor, in one step, so nothing is applied twice. Each is as good as a poll, for it was written upon the newest
- * one: while we alone commit, polls are for what is no commit (the horizon, alarms), and as rare as when nothing happens.
+ * one: while we alone commit, or those who tell, polls are for what is no commit (the horizon, alarms), and as rare as when
+ * nothing happens.
  *
  * When the log does not know our past any more (a primary that was lost with its last commits), or has swept what we
  * have not seen, there is no way on from here: `onLost` hears of it, once.
@@ -149,7 +150,7 @@ export class Follower implements Service {
   }
 
   /** As ToldCommits.ahead. */
-  ahead(): AppendBatch | undefined {
+  ahead(): readonly AppendBatch[] | undefined {
     return this.#toldCommits.ahead();
   }
 
@@ -247,25 +248,31 @@ export class Follower implements Service {
     this.#schedule();
   }
 
-  /** Since the last poll, by the Writer, so that there was nothing to find then. With others at it, news are for the turns. */
-  #hasCommittedSince(): boolean {
+  /**
+   * Since the last poll something was committed by the Writer, or told of, so that there was nothing else to find until
+   * then. Where others commit who do not tell, news are for the turns.
+   */
+  #hasMovedSince(): boolean {
     const { tail, clock, turns } = this.#parts;
     const before = this.#seen;
     this.#seen = tail.cursor;
-    const hasMoved = before !== undefined && !sameCursor(before, tail.cursor);
-    return hasMoved && !turns.areTaken && clock.monotonicMs() - this.#askedMs < this.#limits.pollMsMax;
+    if (before === undefined || sameCursor(before, tail.cursor)) return false;
+    return (!turns.areTaken || this.#areHintsFresh) && clock.monotonicMs() - this.#askedMs < this.#limits.pollMsMax;
+  }
+
+  get #areHintsFresh(): boolean {
+    return this.#parts.clock.monotonicMs() - this.#hintedMs < this.#limits.hintsLastMs;
   }
 
   #schedule(): void {
     if (this.#state !== 'running') return;
     this.#timer?.cancel();
     const { clock } = this.#parts;
-    const { pollMsMin, pollMsMax, pollMsMaxTold, pollMsMinHinted, hintsLastMs } = this.#limits;
-    const pollMs =
-      clock.monotonicMs() - this.#hintedMs < hintsLastMs ? Math.max(this.#pollMs, pollMsMinHinted) : this.#pollMs;
+    const { pollMsMin, pollMsMax, pollMsMaxTold, pollMsMinHinted } = this.#limits;
+    const pollMs = this.#areHintsFresh ? Math.max(this.#pollMs, pollMsMinHinted) : this.#pollMs;
     this.#timer = clock.after(this.#told ? pollMsMaxTold : pollMs, () => {
       this.#pollMs = Math.min(pollMsMax, Math.max(pollMsMin, this.#pollMs * POLL_GROWTH));
-      if (!this.#hasCommittedSince()) this.poke();
+      if (!this.#hasMovedSince()) this.poke();
       this.#schedule();
     });
   }

@@ -1,4 +1,4 @@
-import type { BatchBelow } from './batch-below.ts';
+import type { BatchesBelow } from './batches-below.ts';
 import type { CommitTold } from './commit-told.ts';
 import type { DutyFence } from './duty-fence.ts';
 import type {
@@ -145,7 +145,7 @@ export interface SharedLog extends Log, DutyFence {
    * if that never is committed. Elsewhere it is made ready, and sent in the very step in which `below` is known to be
    * committed; `moved` when it is not waited for any more.
    */
-  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult>;
+  append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult>;
 
   /**
    * What was committed since the cursor: changes and notes in order, whole commits only (at least one), until about

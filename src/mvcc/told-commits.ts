@@ -49,11 +49,18 @@ export class ToldCommits implements Heard {
     this.#timer ??= clock.after(patienceMs, () => this.#endWait());
   }
 
-  /** A batch of another one that is the next commit, for all that is known, after which it is our turn. */
-  ahead(): AppendBatch | undefined {
+  /** Batches of others, one upon the other, that are the next commits, for all that is known, and then it is our turn. */
+  ahead(): readonly AppendBatch[] | undefined {
     const { tail, turns } = this.#parts;
-    const batch = this.#batches.upon(tail.cursor);
-    return batch !== undefined && turns.isOursAfter(batch.commit) ? batch : undefined;
+    const batches: AppendBatch[] = [];
+    for (let at = tail.cursor; batches.length < AHEAD_MAX; ) {
+      const batch = this.#batches.upon(at);
+      if (batch === undefined) return undefined;
+      batches.push(batch);
+      if (turns.isOursAfter(batch.commit)) return batches;
+      at = cursorAfter(batch);
+    }
+    return undefined;
   }
 
   /** Heard: for a log that does not tell by itself, but may be asked for less. */
@@ -77,11 +84,11 @@ export class ToldCommits implements Heard {
   takeAhead(encoded: Buffer): void {
     const { stats, tail, turns } = this.#parts;
     stats.batchesAhead.value += 1;
-    const commit = this.#batches.add(encoded, tail.cursor.revision);
+    this.#batches.add(encoded, tail.cursor.revision);
     if (this.#awaited !== undefined && this.#apply(this.#awaited)) {
       this.#awaited = undefined;
       this.#endWait();
-    } else turns.sawAhead(commit);
+    } else if (this.ahead() !== undefined) turns.sawAhead();
   }
 
   /** Whatever is awaited still does not come. */
@@ -125,3 +132,6 @@ export interface ToldCommitsParts {
   /** Has the log asked for its news. */
   readonly ask: () => void;
 }
+
+/** One is being done by the log and one waits for it: then a third in the line leaves it no pause. */
+const AHEAD_MAX = 2;

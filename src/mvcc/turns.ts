@@ -76,9 +76,9 @@ export class Turns {
     this.#timer = this.#clock.after(this.restMs, () => this.#call(false));
   }
 
-  /** Another's batch is here, ahead of its commit. */
-  sawAhead(commit: CommitId): void {
-    if (this.isOursAfter(commit)) this.#call(true);
+  /** Others' batches are here, ahead of their commits, and then it is our turn. */
+  sawAhead(): void {
+    this.#call(true);
   }
 
   /** The log was followed up to the last of these commits. */

@@ -1,21 +1,22 @@
-import type { BatchBelow } from './batch-below.ts';
+import type { BatchesBelow } from './batches-below.ts';
 import { type DecideContext, decide, ValueNotLoaded } from './decide.ts';
 import type { Draft } from './draft.ts';
 import { StoreError } from './requests.ts';
+import { type Cursor, sameCursor } from './types.ts';
 import type { QueuedWrite } from './write-queue.ts';
 
 /** Requests that are decided on one draft and committed together: all of them or none. */
 export class WriteBatch {
   readonly draft: Draft;
   readonly writes: QueuedWrite[] = [];
-  /** Another replica's batch on which the draft stands, as long as it is not known to be committed. */
-  below: BatchBelow | undefined;
+  /** Other replicas' batches on which the draft stands, as long as they are not known to be committed. */
+  below: BatchesBelow | undefined;
   /** It was sent while that was so. */
   isEarly = false;
   #bytes = 0;
   #release: (() => void) | undefined;
 
-  constructor(draft: Draft, below?: BatchBelow) {
+  constructor(draft: Draft, below?: BatchesBelow) {
     this.draft = draft;
     this.below = below;
   }
@@ -57,10 +58,22 @@ export class WriteBatch {
   }
 
   /** What the draft stands on is committed, or is not waited for any more. */
-  knowBelow(isCommitted: boolean): void {
+  knowBelow(areCommitted: boolean): void {
     const { below } = this;
-    if (isCommitted) this.below = undefined;
-    below?.know(isCommitted);
+    if (areCommitted) this.below = undefined;
+    below?.know(areCommitted);
+  }
+
+  /** The log goes through this place. */
+  saw(cursor: Cursor): void {
+    const fate = this.below?.fateAt(cursor);
+    if (fate !== undefined) this.knowBelow(fate);
+  }
+
+  /** Whether the log may stand there before the batch is committed: upon some or all of what lies below it. */
+  comesAfter(cursor: Cursor): boolean {
+    const { draft, below } = this;
+    return sameCursor(cursor, draft.expected) || (below !== undefined && below.fateAt(cursor) !== false);
   }
 
   /** It is answered, or given up. */

@@ -1,7 +1,7 @@
 import { invariant } from '../base/invariant.ts';
 import type { Admission } from './admission.ts';
 import { Appender, type AppenderParts } from './appender.ts';
-import { BatchBelow } from './batch-below.ts';
+import { BatchesBelow } from './batches-below.ts';
 import type { CommitTold } from './commit-told.ts';
 import type { WriteResult } from './decide.ts';
 import { Draft, type DraftGround } from './draft.ts';
@@ -33,9 +33,9 @@ import { QueuedWrite, WriteQueue, type WriteQueueLimits } from './write-queue.ts
  * after the commit too, for they may rest on what the batch or the one below writes. A batch that writes nothing is
  * answered without an append, after the one below.
  *
- * Where several replicas take turns, the batch under way is often another one's. When it has come here ahead of its
- * commit, and the turn after it is ours, the open batch is decided above it, just as above one of our own. It goes to the
- * log when that is committed, or before (EarlySends), so that the log has it ready.
+ * Where several replicas take turns, the batches under way are others'. When they have come here ahead of their commits,
+ * and the turn after them is ours, the open batch is decided above them, just as above one of our own. It goes to the
+ * log when they are committed, or before (EarlySends), so that the log has it ready.
  */
 export class Writer {
   readonly #parts: WriterParts;
@@ -46,8 +46,8 @@ export class Writer {
   #underWay: WriteBatch | undefined;
   readonly #appender: Appender;
   readonly #early = new EarlySends();
-  /** Another replica's batch, on which the next one is decided. */
-  #below: AppendBatch | undefined;
+  /** Other replicas' batches, on which the next one is decided. */
+  #below: readonly AppendBatch[] | undefined;
   #deciding = false;
   #appending = false;
   /** What comes next must be decided on the index alone, with nothing under way. */
@@ -167,7 +167,7 @@ export class Writer {
       if (this.#open?.below !== undefined) this.#putOpenBack();
       this.#underWay?.knowBelow(false);
     }
-    const waits = this.#open?.below !== undefined || this.#underWay?.below?.isKnown === false;
+    const waits = this.#open?.below !== undefined || this.#underWay?.below?.areKnown === false;
     // Once given up it is not looked after again, however long the log still waits for it.
     if (waits && !this.#catchingUp) this.#awaitTurn();
     if (!this.#deciding) void this.#decideQueued();
@@ -193,12 +193,13 @@ export class Writer {
     const { applied, tail, newCommitId } = this.#parts;
     const commit = newCommitId();
     const below = this.#below;
+    const [lowest] = below ?? [];
     if (this.#underWay !== undefined) return new WriteBatch(this.#underWay.draft.above(commit));
-    if (below === undefined || !sameCursor(tail.cursor, below.expected)) {
+    if (below === undefined || lowest === undefined || !sameCursor(tail.cursor, lowest.expected)) {
       return new WriteBatch(new Draft(applied, tail.cursor, commit));
     }
     this.#parts.stats.batchesAbove.value += 1;
-    return new WriteBatch(Draft.of(applied, below).above(commit), new BatchBelow(below));
+    return new WriteBatch(Draft.of(applied, below).above(commit), new BatchesBelow(below));
   }
 
   get #isBusy(): boolean {
@@ -256,14 +257,14 @@ export class Writer {
 
   /** The Tail goes there now. What rests on another one's batch may know by that what became of it. */
   #noteCommitted(cursor: Cursor): void {
-    const [open, underWay] = [this.#open, this.#underWay];
-    if (underWay?.below !== undefined) underWay.knowBelow(sameCursor(cursor, underWay.draft.expected));
+    const open = this.#open;
+    this.#underWay?.saw(cursor);
     if (open?.below === undefined) return;
-    if (sameCursor(cursor, open.draft.expected)) {
-      open.knowBelow(true);
+    open.saw(cursor);
+    if (open.below === undefined) {
       // Before it is applied, so that the log and the store work at the same time.
       if (!this.#appending) void this.#appendAll();
-    } else {
+    } else if (open.below.areKnown) {
       this.#putOpenBack();
       queueMicrotask(() => {
         if (!this.#deciding) void this.#decideQueued();
@@ -312,7 +313,8 @@ export class Writer {
     this.#catchingUp = true;
     try {
       if (!batch.isEarly) await this.#parts.turns?.moved(this.#moves);
-      await this.#parts.passed(batch.below?.batch.expected ?? batch.draft.expected);
+      const { cursor } = this.#parts.tail;
+      if (batch.comesAfter(cursor)) await this.#parts.passed(cursor);
     } finally {
       this.#catchingUp = false;
     }
@@ -368,7 +370,7 @@ export interface WriterParts extends AppenderParts {
   /** With a log that others write to as well: Follower.passed. */
   readonly passed: (cursor: Cursor) => Promise<void> | undefined;
   /** With such a log: Follower.ahead. */
-  readonly ahead: () => AppendBatch | undefined;
+  readonly ahead: () => readonly AppendBatch[] | undefined;
   /** Hears of each batch of this Writer that is committed, before it is applied. Must not throw. */
   readonly onCommit: (commit: CommitTold) => void;
   /** With such a log a new one each time; else 0. */

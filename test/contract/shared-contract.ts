@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BatchBelow } from '../../src/mvcc/batch-below.ts';
+import { BatchesBelow } from '../../src/mvcc/batches-below.ts';
 import type { CommitTold } from '../../src/mvcc/commit-told.ts';
 import type { AppendBatch, Heard, News, SharedLog } from '../../src/mvcc/log.ts';
 import type { Change, Cursor, LeaseChange, Note, RecordChange } from '../../src/mvcc/types.ts';
@@ -153,7 +153,7 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
           const many = Array.from({ length: 100 }, (_, n) => put(at.revision + 1 + n, 0, `k${n}`, value));
           const first = batchAt(at, many);
           const second = batchAt(cursorAfter(first), [put(at.revision + 101, 0, 'after', `${i}`)]);
-          const below = new BatchBelow(first);
+          const below = new BatchesBelow([first]);
           const appending = a.append(first);
           // What it expects must have reached the database.
           await new Promise((resolve) => setTimeout(resolve, i % 5));
@@ -168,7 +168,7 @@ export function sharedContract(engine: string, create: () => Promise<SharedStore
         expect(waited).toBeGreaterThan(0);
         // Nobody waits for that one any more; it may be sent all the same, in vain.
         const never = batchAt(at, [put(at.revision + 1, 0, 'never', '')]);
-        const given = new BatchBelow(never);
+        const given = new BatchesBelow([never]);
         const above = b.append(batchAt(cursorAfter(never), [put(at.revision + 2, 0, 'after', '')]), given);
         given.know(false);
         expect(await above).toEqual({ kind: 'moved' });

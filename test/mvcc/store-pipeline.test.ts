@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { whenCommitted } from '../../src/log/shared/when-committed.ts';
-import type { BatchBelow } from '../../src/mvcc/batch-below.ts';
 import { encodeBatch } from '../../src/mvcc/batch-codec.ts';
+import type { BatchesBelow } from '../../src/mvcc/batches-below.ts';
 import type { CommitTold } from '../../src/mvcc/commit-told.ts';
 import { type AppendBatch, type AppendResult, LogError, type News } from '../../src/mvcc/log.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
@@ -90,7 +90,7 @@ class SlowSharedLog extends SharedMemoryLog {
     this.#fates = [...fates];
   }
 
-  override async append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
+  override async append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
     const send = () => meet(this.#fates.shift(), true, () => super.append(batch));
     const result = await whenCommitted(this.#awaits ? undefined : below, send);
     if (below !== undefined && result.kind === 'committed') this.early += 1;

@@ -1,5 +1,5 @@
 import { type AppendBatch, type AppendResult, LogError } from '../../mvcc/log.ts';
-import { type Change, type LeaseId, type Revision, sameCursor } from '../../mvcc/types.ts';
+import { type Change, type CommitId, type LeaseId, type Revision, sameCursor } from '../../mvcc/types.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
 import { bigintAt, type MysqlConnection, numberAt } from './connection.ts';
 import { ConnectionLost, ErrorNumber, isConflict, ServerError, translate, wroteNothing } from './errors.ts';
@@ -43,8 +43,11 @@ export interface AppendText {
   readonly leases: readonly LeaseId[];
 }
 
-/** Writes the batch down; nothing of it is looked at later. */
-export function appendText(batch: AppendBatch, packetBytesMax: number): AppendText {
+/**
+ * Writes the batch down; nothing of it is looked at later. `before`: what the log may still end with while the expected
+ * commit, and any below that, are on their way; then the append waits for it. Only where the server takes blocks.
+ */
+export function appendText(batch: AppendBatch, packetBytesMax: number, before: readonly CommitId[] = []): AppendText {
   const { expected, commit, changes, notes } = batch;
   const revision = revisionAfter(batch);
   const notesAfter = expected.notes + notes.length;
@@ -52,7 +55,7 @@ export function appendText(batch: AppendBatch, packetBytesMax: number): AppendTe
   const bytes = notes.reduce((sum, note) => sum + noteBytes(note), logBytes);
   const expired = expireStatement(notes);
   const writer = new MessageWriter(packetBytesMax);
-  writer.statement('START TRANSACTION');
+  writer.statement(before.length === 0 ? 'START TRANSACTION' : startAfter(expected.commit, before));
   if (expired !== undefined) {
     writer.statement(expired.sql);
     writer.statement(`SET @kedge_guard = ${guard(expired.leases.length)}`);
@@ -135,6 +138,26 @@ function ambiguous(error: ServerError, shown: string): LogError {
   const text = `store ${shown}: an append may or may not be committed (${error.message})`;
   return new LogError('ambiguous', text, { cause: error });
 }
+
+/**
+ * Begins the transaction with the head's row locked once `expected` is the newest commit. Whoever overtook it, and finds
+ * one of those `before`, looks again. Else it fails as the guard does, and holds nobody up.
+ */
+function startAfter(expected: CommitId, before: readonly CommitId[]): string {
+  return [
+    `BEGIN NOT ATOMIC DECLARE head_commit BIGINT; DECLARE looks INT DEFAULT ${LOOKS_MAX}; looking: LOOP START TRANSACTION`,
+    'SELECT commit_id INTO head_commit FROM head WHERE id = 1 FOR UPDATE',
+    `IF head_commit = ${expected} THEN LEAVE looking; END IF`,
+    'ROLLBACK',
+    'SET looks = looks - 1',
+    `IF looks = 0 OR head_commit NOT IN (${before.join(',')}) THEN SIGNAL SQLSTATE '22003' SET MYSQL_ERRNO = ${ErrorNumber.DATA_OUT_OF_RANGE}; END IF`,
+    `DO SLEEP(${LOOK_SECONDS}); END LOOP; END`,
+  ].join('; ');
+}
+
+/** One that is overtaken comes within a few milliseconds, or not at all. */
+const LOOKS_MAX = 20;
+const LOOK_SECONDS = 0.0005;
 
 /** Is 0, and fails unless the statement before this one has found so many rows. */
 function guard(rows: number): string {

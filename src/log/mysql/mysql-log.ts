@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Timer } from '../../base/clock.ts';
 import { invariant } from '../../base/invariant.ts';
-import type { BatchBelow } from '../../mvcc/batch-below.ts';
+import type { BatchesBelow } from '../../mvcc/batches-below.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import {
   type AppendBatch,
@@ -135,12 +135,14 @@ export class MysqlLog implements SharedLog {
     });
   }
 
-  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
+  append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
-    const text = appendText(batch, this.#connector.facts?.packetBytesMax ?? Number.POSITIVE_INFINITY);
+    const { facts } = this.#connector;
+    const before = facts?.takesBlocks === true ? below?.batches.map(({ expected }) => expected.commit) : undefined;
+    const text = appendText(batch, facts?.packetBytesMax ?? Number.POSITIVE_INFINITY, before);
     const losses = this.#losses;
     // It waits at the head's row, which is one for all but on Galera.
-    const isGalera = this.#connector.facts?.isGalera === true;
+    const isGalera = facts?.isGalera === true;
     return whenCommitted(isGalera ? below : undefined, () => this.#track(() => this.#appendText(text, losses)));
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../base/invariant.ts';
-import type { BatchBelow } from '../../mvcc/batch-below.ts';
+import type { BatchesBelow } from '../../mvcc/batches-below.ts';
 import { type CommitTold, decodeTold } from '../../mvcc/commit-told.ts';
 import type { DutyClaim, DutyRecord, WantedDuty } from '../../mvcc/duty-fence.ts';
 import { LEASE_PARTS } from '../../mvcc/duty-names.ts';
@@ -132,7 +132,7 @@ export class PostgresLog implements SharedLog {
     }
   }
 
-  append(batch: AppendBatch, below?: BatchBelow): Promise<AppendResult> {
+  append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
     let packed: PackedAppend;
     try {
       this.#opened();
