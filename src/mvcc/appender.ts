@@ -91,7 +91,7 @@ export class Appender {
     for (const batch of below?.batches ?? []) {
       if (!sameCursor(tail.cursor, batch.expected)) continue;
       stats.batchesAheadApplied.value += 1;
-      tail.apply(batch.changes, batch.notes, cursorAfter(batch));
+      tail.apply(batch.changes, batch.notes, cursorAfter(batch), batch.messages);
       turns?.saw(batch.commit);
     }
   }

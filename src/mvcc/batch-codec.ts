@@ -1,39 +1,32 @@
+import { keyValueLength, writeKeyValue } from './key-value.ts';
 import type { AppendBatch } from './log.ts';
+import { MessageChange } from './message-change.ts';
 import type { Change, LeaseChange, Note, RecordChange } from './types.ts';
-import { NO_LEASE } from './types.ts';
 
 /*
  * A batch on its way from one replica to another: numbers little-endian, those beyond 32 bits as doubles (all are
- * exact up to 2^53), keys and names a byte per character.
+ * exact up to 2^53), names a byte per character. Changes are the KeyValue messages (key-value.ts) as which they are
+ * cached in the end, so that whoever applies them need but copy them.
  *
- *   format (1) │ expected: revision, notes, commit │ commit │ number of changes, of notes │ changes │ notes
- *   change     flags │ revision │ sub │ createRevision │ version │ [lease] │ key │ value
+ *   format (2) │ expected: revision, notes, commit │ commit │ number of changes, of notes
+ *              │ lengths of the messages │ messages, in log order │ notes
  *   note       kind │ after │ lease, seconds  or  name, [value]
  *
- * Bytes come after their length.
+ * Bytes of notes come after their length.
  */
 
-const FORMAT = 1;
+const FORMAT = 2;
 const HEAD_BYTES = 1 + 4 * 8 + 2 * 4;
-const CHANGE_BYTES = 1 + 8 + 4 + 8 + 8 + 4 + 4;
-const LEASE_BYTES = 8;
+const LENGTH_BYTES = 4;
 const NOTE_BYTES = 1 + 8 + 8 + 8 + 4;
-
-/** Flags of a change. */
-const IS_DELETE = 1;
-const HAS_LEASE = 2;
 
 /** Never renumbered. A record without a value is taken away. */
 const NOTE_KINDS = ['grant', 'revoke', 'expire', 'checkpoint', 'record', 'record-gone'] as const;
 
-const NO_BYTES = new Uint8Array(0);
-
 /** How long `encodeBatch` would make it at most, in bytes. */
 export function encodedBytes({ changes, notes }: AppendBatch): number {
   let bytes = HEAD_BYTES;
-  for (const { key, value, lease } of changes) {
-    bytes += CHANGE_BYTES + key.length + value.length + (lease === NO_LEASE ? 0 : LEASE_BYTES);
-  }
+  for (const change of changes) bytes += LENGTH_BYTES + messageLength(change);
   for (const { change } of notes) {
     bytes += NOTE_BYTES + (change.kind === 'record' ? change.name.length + (change.value?.length ?? 0) : 0);
   }
@@ -50,22 +43,19 @@ export function encodeBatch(batch: AppendBatch): Buffer {
   at = out.writeDoubleLE(commit, at);
   at = out.writeUInt32LE(changes.length, at);
   at = out.writeUInt32LE(notes.length, at);
-  for (const { kind, revision, sub, createRevision, version, lease, key, value } of changes) {
-    const hasLease = lease !== NO_LEASE;
-    out[at] = (kind === 'delete' ? IS_DELETE : 0) | (hasLease ? HAS_LEASE : 0);
-    at = out.writeDoubleLE(revision, at + 1);
-    at = out.writeUInt32LE(sub, at);
-    at = out.writeDoubleLE(createRevision, at);
-    at = out.writeDoubleLE(version, at);
-    if (hasLease) at = out.writeBigInt64LE(lease, at);
-    at = out.writeUInt32LE(key.length, at);
-    at += out.write(key, at, 'latin1');
-    at = out.writeUInt32LE(value.length, at);
-    out.set(value, at);
-    at += value.length;
+  let lengthAt = at;
+  at += changes.length * LENGTH_BYTES;
+  for (const { key, createRevision, revision, version, value, lease } of changes) {
+    const from = at;
+    at = writeKeyValue(out, at, key, createRevision, revision, version, value, lease);
+    lengthAt = out.writeUInt32LE(at - from, lengthAt);
   }
   for (const note of notes) at = writeNote(out, at, note);
   return out.subarray(0, at);
+}
+
+function messageLength({ key, createRevision, revision, version, value, lease }: Change): number {
+  return keyValueLength(key.length, createRevision, revision, version, value.length, lease);
 }
 
 function writeNote(out: Buffer, start: number, { after, change }: Note): number {
@@ -87,7 +77,7 @@ function writeNote(out: Buffer, start: number, { after, change }: Note): number 
 
 /**
  * What it answers is whole: revisions and subs without a gap from the expected ones on. Keys and records are its own,
- * values are views into `bytes`. Throws RangeError for anything else.
+ * values and messages are views into `bytes`. Throws RangeError for anything else.
  */
 export function decodeBatch(bytes: Buffer): AppendBatch {
   const reader = new Reader(bytes);
@@ -97,25 +87,28 @@ export function decodeBatch(bytes: Buffer): AppendBatch {
   const commit = reader.double();
   const changeCount = reader.uint32();
   const noteCount = reader.uint32();
+  const lengths: number[] = [];
+  for (let i = 0; i < changeCount; i += 1) lengths.push(reader.uint32());
   const changes: Change[] = [];
-  const notes: Note[] = [];
+  const from = reader.at;
   let { revision } = expected;
   let sub = 0;
-  for (let i = 0; i < changeCount; i += 1) {
-    const change = reader.change();
-    if (change.revision === revision && i > 0) sub += 1;
+  for (const length of lengths) {
+    const change = reader.change(length);
+    if (change.revision === revision && changes.length > 0) sub += 1;
     else {
       revision += 1;
       sub = 0;
     }
-    if (change.revision !== revision || change.sub !== sub) {
-      throw new RangeError(`a batch with ${change.revision}/${change.sub} where ${revision}/${sub} belongs`);
-    }
+    if (change.revision !== revision) throw new RangeError(`a change of ${change.revision} where ${revision} belongs`);
+    change.sub = sub;
     changes.push(change);
   }
+  const messages = { bytes: bytes.subarray(from, reader.at), lengths };
+  const notes: Note[] = [];
   for (let i = 0; i < noteCount; i += 1) notes.push(reader.note());
   if (!reader.isAtEnd) throw new RangeError('a batch with more after its end');
-  return { expected, commit, changes, notes };
+  return { expected, commit, changes, notes, messages };
 }
 
 /** Reads beyond the end throw RangeErrors. */
@@ -127,29 +120,17 @@ class Reader {
     this.#bytes = bytes;
   }
 
+  get at(): number {
+    return this.#at;
+  }
+
   get isAtEnd(): boolean {
     return this.#at === this.#bytes.length;
   }
 
-  change(): Change {
-    const flags = this.byte();
-    const revision = this.double();
-    const sub = this.uint32();
-    const createRevision = this.double();
-    const version = this.double();
-    const lease = (flags & HAS_LEASE) === 0 ? NO_LEASE : this.#int64();
-    const key = this.#text();
-    const value = this.#view();
-    return {
-      kind: (flags & IS_DELETE) === 0 ? 'put' : 'delete',
-      revision,
-      sub,
-      key,
-      createRevision,
-      version,
-      lease,
-      value,
-    };
+  change(length: number): MessageChange {
+    const from = this.#advance(length);
+    return new MessageChange(this.#bytes, from, from + length);
   }
 
   note(): Note {
@@ -161,7 +142,7 @@ class Reader {
   #noteChange(kind: (typeof NOTE_KINDS)[number] | undefined): LeaseChange | RecordChange {
     switch (kind) {
       case 'record':
-        return { kind, name: this.#text(), value: this.#view().slice() };
+        return { kind, name: this.#text(), value: this.#copy() };
       case 'record-gone':
         return { kind: 'record', name: this.#text(), value: undefined };
       case 'grant':
@@ -201,11 +182,10 @@ class Reader {
     return this.#bytes.toString('latin1', from, from + length);
   }
 
-  #view(): Uint8Array {
+  #copy(): Uint8Array {
     const length = this.uint32();
     const from = this.#advance(length);
-    if (length === 0) return NO_BYTES;
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + from, length);
+    return new Uint8Array(this.#bytes.subarray(from, from + length));
   }
 
   #advance(length: number): number {

@@ -29,7 +29,7 @@ describe('batches that came ahead', () => {
     const batch = putAfter(START, 11);
     ahead.add(encodeBatch(batch), NONE);
     expect(ahead.take(START, { ...START, commit: 12 })).toBeUndefined();
-    expect(ahead.take(START, cursorAfter(batch))).toEqual(batch);
+    expect(ahead.take(START, cursorAfter(batch))?.commit).toBe(11);
     expect(ahead.take(START, cursorAfter(batch))).toBeUndefined();
     expect(ahead.bytes).toBe(0);
   });
@@ -61,7 +61,7 @@ describe('batches that came ahead', () => {
     };
     const toThird = { upon: second.commit, cursor: cursorAfter(third) };
     const ahead = filled(all);
-    expect(ahead.takeAll(START, toThird)).toEqual([first, second, third]);
+    expect(ahead.takeAll(START, toThird)?.map(({ commit }) => commit)).toEqual([11, 12, 13]);
     expect(ahead.bytes).toBe(encodeBatch(first).length);
     for (const missing of [first, second, third]) {
       const broken = filled(all.filter((batch) => batch !== missing));
@@ -83,13 +83,13 @@ describe('batches that came ahead', () => {
     const ahead = new BatchesAhead(1e6);
     const [batch, again] = [putAfter(START, 11), putAfter(START, 12)];
     expect(ahead.add(encodeBatch(batch), NONE)).toBe(11);
-    expect(ahead.upon(START)).toEqual(batch);
+    expect(ahead.upon(START)?.commit).toBe(11);
     expect(ahead.add(encodeBatch(again), NONE)).toBe(12);
-    expect(ahead.upon(START)).toEqual(again);
+    expect(ahead.upon(START)?.commit).toBe(12);
     expect(ahead.upon({ ...START, commit: 9 })).toBeUndefined();
     expect(ahead.upon(cursorAfter(batch))).toBeUndefined();
-    expect(ahead.take(START, cursorAfter(again))).toEqual(again);
-    expect(ahead.upon(START)).toEqual(batch);
+    expect(ahead.take(START, cursorAfter(again))?.commit).toBe(12);
+    expect(ahead.upon(START)?.commit).toBe(11);
   });
 
   it('are not more than so many, however small', () => {

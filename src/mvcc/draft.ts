@@ -3,7 +3,7 @@ import { DecidedChange } from './decided-change.ts';
 import type { KeyVersion } from './key-history.ts';
 import type { KeyIndex, KeyView } from './key-index.ts';
 import type { LeaseView } from './lease-book.ts';
-import type { AppendBatch } from './log.ts';
+import { type AppendBatch, cursorAfter } from './log.ts';
 import type { Records } from './records.ts';
 import { StoreError } from './requests.ts';
 import {
@@ -53,18 +53,22 @@ export class Draft implements KeyView {
   #revision: Revision;
   #begin = 0;
 
-  /** Batches that other writers have decided, one upon the other, as a draft to stand on. At least one. */
+  /** Batches that other writers have decided, one upon the other, as one draft to stand on. At least one. */
   static of(ground: DraftGround, batches: readonly AppendBatch[]): Draft {
-    let top: Draft | undefined;
-    for (const { expected, commit, changes, notes } of batches) {
-      top = new Draft(ground, expected, commit, top);
-      for (const change of changes) top.#add(change);
-      for (const note of notes) top.#addNote(note);
-      top.#revision = changes.at(-1)?.revision ?? expected.revision;
-      top.begin();
+    const [first, last] = [batches[0], batches.at(-1)];
+    invariant(first !== undefined && last !== undefined, 'a draft of no batch');
+    const draft = new Draft(ground, first.expected, last.commit);
+    for (const { changes, notes } of batches) {
+      for (const change of changes) {
+        draft.#newest.set(change.key, change);
+        draft.changes.push(change);
+      }
+      for (const note of notes) draft.#addNote(note);
     }
-    invariant(top !== undefined, 'a draft of no batch');
-    return top;
+    draft.#unsorted = [...draft.#newest.keys()];
+    draft.#revision = cursorAfter(last).revision;
+    draft.begin();
+    return draft;
   }
 
   /** `expected`: where the index stands; where the draft below ends, if there is one. */
@@ -151,11 +155,11 @@ export class Draft implements KeyView {
     const lives = before !== undefined && before.version > 0;
     const createRevision = lives ? before.createRevision : revision;
     const version = lives ? before.version + 1 : 1;
-    this.#add(new DecidedChange(key, revision, this.#nextSub(), createRevision, version, lease, value, before));
+    this.#add(new DecidedChange(key, revision, this.#nextSub(), createRevision, version, lease, value, before), before);
   }
 
   delete(key: Key, before: KeyVersion | undefined): void {
-    this.#add(new DecidedChange(key, this.#revision + 1, this.#nextSub(), 0, 0, NO_LEASE, NO_VALUE, before));
+    this.#add(new DecidedChange(key, this.#revision + 1, this.#nextSub(), 0, 0, NO_LEASE, NO_VALUE, before), before);
   }
 
   /** Goes behind what the request has changed so far. */
@@ -251,8 +255,9 @@ export class Draft implements KeyView {
     this.#granted.set(change.id, change.kind === 'grant');
   }
 
-  #add(change: Change): void {
-    const replaced = this.#newest.get(change.key);
+  #add(change: Change, before: KeyVersion | undefined): void {
+    const isOwn = before !== undefined && before.revision > this.#base;
+    const replaced = isOwn ? this.#newest.get(change.key) : undefined;
     if (replaced === undefined) this.#unsorted.push(change.key);
     this.#newest.set(change.key, change);
     this.changes.push(change);

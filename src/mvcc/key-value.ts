@@ -7,12 +7,12 @@ import type { Change, Key, LeaseId, Revision } from './types.ts';
  * Source: etcd's api/mvccpb/kv.proto and the proto3 encoding.
  */
 
-const KEY = 0x0a;
-const CREATE_REVISION = 0x10;
-const MOD_REVISION = 0x18;
-const VERSION = 0x20;
-const VALUE = 0x2a;
-const LEASE = 0x30;
+export const KEY = 0x0a;
+export const CREATE_REVISION = 0x10;
+export const MOD_REVISION = 0x18;
+export const VERSION = 0x20;
+export const VALUE = 0x2a;
+export const LEASE = 0x30;
 
 const TWO_POW_7 = 2 ** 7;
 const TWO_POW_32 = 2 ** 32;
@@ -30,12 +30,14 @@ export function keyValueLength(
   lease: LeaseId,
 ): number {
   return (
-    bytesFieldLength(keyBytes) +
+    bytesHeadLength(keyBytes) +
+    keyBytes +
     numberFieldLength(createRevision) +
     numberFieldLength(modRevision) +
     numberFieldLength(version) +
-    bytesFieldLength(valueBytes) +
-    (lease === 0n ? 0 : 1 + leaseLength(lease))
+    bytesHeadLength(valueBytes) +
+    valueBytes +
+    leaseFieldLength(lease)
   );
 }
 
@@ -141,11 +143,12 @@ export function valueIn(kv: KeyValueBytes): Uint8Array {
   return NO_VALUE;
 }
 
-function bytesFieldLength(bytes: number): number {
-  return bytes === 0 ? 0 : 1 + varintLength(bytes) + bytes;
+/** What comes before so many bytes. */
+export function bytesHeadLength(bytes: number): number {
+  return bytes === 0 ? 0 : 1 + varintLength(bytes);
 }
 
-function numberFieldLength(value: number): number {
+export function numberFieldLength(value: number): number {
   return value === 0 ? 0 : 1 + varintLength(value);
 }
 
@@ -179,11 +182,35 @@ function writeVarint(to: Uint8Array, at: number, value: number): number {
   return at + 1;
 }
 
-function leaseLength(lease: LeaseId): number {
-  if (lease < 0n) return NEGATIVE_VARINT_BYTES;
-  let bytes = 1;
+/** Throws RangeError beyond 2^53. */
+export function readVarint(from: Uint8Array, at: number): number {
+  let value = 0;
+  for (let scale = 1; ; scale *= TWO_POW_7) {
+    const byte = from[at] ?? 0;
+    value += (byte & 0x7f) * scale;
+    if (value > Number.MAX_SAFE_INTEGER) throw new RangeError('a number beyond 2^53');
+    if (byte < TWO_POW_7) return value;
+    at += 1;
+  }
+}
+
+export function leaseFieldLength(lease: LeaseId): number {
+  if (lease === 0n) return 0;
+  if (lease < 0n) return 1 + NEGATIVE_VARINT_BYTES;
+  let bytes = 2;
   for (let rest = lease >> 7n; rest > 0n; rest >>= 7n) bytes += 1;
   return bytes;
+}
+
+export function readLease(from: Uint8Array, at: number): LeaseId {
+  let lease = 0n;
+  for (let shift = 0n; shift < 64n; shift += 7n) {
+    const byte = from[at] ?? 0;
+    lease |= BigInt(byte & 0x7f) << shift;
+    if (byte < TWO_POW_7) break;
+    at += 1;
+  }
+  return BigInt.asIntN(64, lease);
 }
 
 function writeLease(to: Uint8Array, at: number, lease: LeaseId): number {

@@ -109,6 +109,15 @@ export interface AppendBatch {
   readonly changes: readonly Change[];
   /** In order; applied in the same commit. */
   readonly notes: readonly Note[];
+  /** Where the batch came with its changes' KeyValue messages: as they are cached. */
+  readonly messages?: ChangeMessages;
+}
+
+/** Of changes, one after the other. */
+export interface ChangeMessages {
+  readonly bytes: Uint8Array;
+  /** Of each, in bytes. */
+  readonly lengths: readonly number[];
 }
 
 /** Where the log stands when the batch is committed. */

@@ -5,6 +5,7 @@ import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
 import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
 import type { LeaseBook } from './lease-book.ts';
+import type { ChangeMessages } from './log.ts';
 import type { MessageShortcut } from './message-shortcut.ts';
 import type { Records } from './records.ts';
 import type { KeyValueBytes } from './requests.ts';
@@ -78,8 +79,11 @@ export class Tail {
     if (this.#oldHits.length < OLD_HITS_MAX) this.#oldHits.push(entry);
   }
 
-  /** Applies committed changes and notes, each in the order of the log; `cursor` is where one is with them. */
-  apply(changes: readonly Change[], notes: readonly Note[], cursor: Cursor): void {
+  /**
+   * Applies committed changes and notes, each in the order of the log; `cursor` is where one is with them. `messages`:
+   * of the changes, if they are at hand.
+   */
+  apply(changes: readonly Change[], notes: readonly Note[], cursor: Cursor, messages?: ChangeMessages): void {
     this.onCommitted?.(cursor);
     const { listener } = this;
     const head = cursor.revision;
@@ -88,6 +92,8 @@ export class Tail {
     const batch = this.#batch;
     batch.begin(changes, head, wantsPrevious);
     let note = 0;
+    // All at once, if they fit.
+    let cachedAt = messages === undefined ? NOWHERE : this.#cache.append(messages.bytes);
     for (let i = 0; i < changes.length; i += 1) {
       const change = changes[i];
       if (change === undefined) continue;
@@ -95,7 +101,12 @@ export class Tail {
         this.#applyNote(next);
         note += 1;
       }
-      this.#applyChange(change, i, wantsPrevious);
+      if (messages === undefined || cachedAt === NOWHERE) this.#applyChange(change, i, wantsPrevious);
+      else {
+        const length = messages.lengths[i] ?? 0;
+        this.#applyChange(change, i, wantsPrevious, cachedAt, length);
+        cachedAt += length;
+      }
     }
     for (let next = notes[note]; next !== undefined; next = notes[note]) {
       this.#applyNote(next);
@@ -110,8 +121,9 @@ export class Tail {
     this.onHead?.(head);
   }
 
-  #applyChange(change: Change, i: number, wantsPrevious: boolean): void {
-    const { key, createRevision, revision, version, value, lease } = change;
+  /** `cachedAt`, `cachedBytes`: its message, if that is cached already. */
+  #applyChange(change: Change, i: number, wantsPrevious: boolean, cachedAt = NOWHERE, cachedBytes = 0): void {
+    const { key, createRevision, revision, version, lease } = change;
     const entry = this.#index.upsert(key, DecidedChange.entryOf(change));
     const batch = this.#batch;
     if (wantsPrevious) {
@@ -120,20 +132,17 @@ export class Tail {
     }
     const oldLease = entry.lease;
     this.#index.change(entry, revision, change.sub, createRevision, version, lease);
-    const length = keyValueLength(key.length, createRevision, revision, version, value.length, lease);
     const cache = this.#cache;
-    const address = cache.reserve(length);
-    if (address !== NOWHERE) {
-      writeKeyValue(
-        cache.slabAt(address),
-        cache.offsetAt(address),
-        key,
-        createRevision,
-        revision,
-        version,
-        value,
-        lease,
-      );
+    let address = cachedAt;
+    let length = cachedBytes;
+    if (address === NOWHERE) {
+      const { value } = change;
+      length = keyValueLength(key.length, createRevision, revision, version, value.length, lease);
+      address = cache.reserve(length);
+      if (address !== NOWHERE) {
+        const [slab, at] = [cache.slabAt(address), cache.offsetAt(address)];
+        writeKeyValue(slab, at, key, createRevision, revision, version, value, lease);
+      }
     }
     if (version > 0 && address !== NOWHERE) this.#shortcut.moved(key, entry.address, address, length);
     else this.#shortcut.forget(key, entry.address);

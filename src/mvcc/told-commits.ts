@@ -112,7 +112,7 @@ export class ToldCommits implements Heard {
     const { tail, turns, stats, mayApply } = this.#parts;
     const batches = mayApply() ? this.#batches.takeAll(tail.cursor, commit) : undefined;
     if (batches === undefined) return false;
-    for (const batch of batches) tail.apply(batch.changes, batch.notes, cursorAfter(batch));
+    for (const batch of batches) tail.apply(batch.changes, batch.notes, cursorAfter(batch), batch.messages);
     turns.saw(...batches.map((batch) => batch.commit));
     stats.batchesAheadApplied.value += batches.length;
     return true;
