@@ -14,6 +14,7 @@ import type { AppendBatch } from '../mvcc/log.ts';
 import type { Revision } from '../mvcc/types.ts';
 import { formatAddress, shortIp } from '../peers/address.ts';
 import { PeerDutyRule } from '../peers/duty-rule.ts';
+import { HintSender } from '../peers/hint-sender.ts';
 import { type Identity, identityFromFiles, loadIdentity } from '../peers/identity.ts';
 import { PEER_LIMITS } from '../peers/limits.ts';
 import { KnownMembers } from '../peers/member-table.ts';
@@ -95,6 +96,8 @@ const BATCH = 'batch';
 const COMMIT = 'commit';
 /** How often it is looked whether the database is there. */
 const DATABASE_LOOK_MS = 1000;
+/** Between two hints, where the database tells of commits: who gets one waits that long for its word before he asks. */
+const HINT_MS_TOLD = 50;
 /** DatabaseStats.breakerState: calls go through. */
 const BREAKER_CLOSED = 0;
 
@@ -138,9 +141,10 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     deadAfterMs: options.peerDeadAfter,
   });
   peers.onHint((revision) => store.poke(revision));
+  const rarely = new HintSender(clock, HINT_MS_TOLD, (revision) => peers.hint(revision));
   if (database === undefined) context.onCommit(({ cursor }) => peers.hint(cursor.revision));
   else {
-    tellReplicas(peers, records, context);
+    tellReplicas(peers, rarely, records, context);
     store.useDutyRule(new PeerDutyRule(peers));
     peers.onChange(() => store.dutiesChanged());
   }
@@ -180,17 +184,20 @@ export function joinPeers(context: PeerJoiningContext): PeerJoining | undefined 
     },
     async stop() {
       looking?.cancel();
+      rarely.stop();
       await peers.stop();
     },
   };
 }
 
 /**
- * Each batch goes to the other replicas while it goes to the database, which then need not tell them what is in it. Only
- * those count as replicas that stand in the store's own table: whoever wrote himself in there may read and write it all.
+ * Each batch goes to the other replicas while it goes to the database, which then need not tell them what is in it. Where
+ * that tells of commits by itself, a hint now and then is for the case that it has not (Follower.hint). Only those count
+ * as replicas that stand in the store's own table: whoever wrote himself in there may read and write it all.
  */
 function tellReplicas(
   peers: Peers,
+  rarely: HintSender,
   table: RecordMemberTable,
   { store, onAppend, onCommit, logger }: PeerJoiningContext,
 ): void {
@@ -199,8 +206,13 @@ function tellReplicas(
     if (encodedBytes(batch) <= PEER_LIMITS.messageBytesMax) peers.tell(BATCH, () => encodeBatch(batch), isReplica);
   });
   onCommit((commit) => {
-    const told = store.logTells ? [] : peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica);
-    peers.hint(commit.cursor.revision, told);
+    const { revision } = commit.cursor;
+    if (store.logTells) rarely.hint(revision);
+    else
+      peers.hint(
+        revision,
+        peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica),
+      );
   });
   const onMessage = (topic: string, take: (body: Buffer) => void): void =>
     peers.onMessage(topic, (body, from) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MysqlLog } from '../../src/log/mysql/mysql-log.ts';
 import { parseMysqlUrl } from '../../src/log/mysql/options.ts';
+import { BatchesBelow } from '../../src/mvcc/batches-below.ts';
 import { put } from '../contract/changes.ts';
 import { batchAt } from '../contract/shared-contract.ts';
 import { cursorAfter } from '../support/commit-chain.ts';
@@ -195,6 +196,38 @@ describe.skipIf(!hasMariadb())('a store in MariaDB', () => {
       expect(await log.changes(cursor.revision, 1e6)).toEqual([change]);
     }
     expect(used).toEqual([1, 0, 0]);
+  });
+
+  it('lets an append wait for those below it that it has overtaken, and nobody for that one', async () => {
+    const database = server.freshDatabase();
+    const [a, b] = [logOf(server.url(database)), logOf(server.url(database))];
+    let { cursor: at } = await a.open();
+    await b.open();
+    // What the server is like is known by the first connection that appends.
+    const begin = batchAt(at, [put(at.revision + 1, 0, 'k', '')]);
+    expect(await b.append(begin)).toEqual({ kind: 'committed' });
+    at = cursorAfter(begin);
+    for (const value of ['small', 'x'.repeat(20_000)]) {
+      const first = batchAt(at, [put(at.revision + 1, 0, 'k', '1')]);
+      const second = batchAt(cursorAfter(first), [put(at.revision + 2, 0, 'k', '2')]);
+      const third = batchAt(cursorAfter(second), [put(at.revision + 3, 0, 'k', value)]);
+      const early = b.append(third, new BatchesBelow([first, second]));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      expect(await a.append(first)).toEqual({ kind: 'committed' });
+      expect(await a.append(second)).toEqual({ kind: 'committed' });
+      expect(await early).toEqual({ kind: 'committed' });
+      at = cursorAfter(third);
+      // One that never comes is waited for a moment, and one that is not to come at all not even that.
+      const never = batchAt(at, [put(at.revision + 1, 0, 'never', '')]);
+      const vain = b.append(
+        batchAt(cursorAfter(never), [put(at.revision + 2, 0, 'k', value)]),
+        new BatchesBelow([never]),
+      );
+      const other = batchAt(at, [put(at.revision + 1, 0, 'k', '4')]);
+      expect(await a.append(other)).toEqual({ kind: 'committed' });
+      expect(await vain).toEqual({ kind: 'moved' });
+      at = cursorAfter(other);
+    }
   });
 
   it('forgets old commits, and the last hour and 10,000 never', async () => {

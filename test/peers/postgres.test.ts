@@ -143,7 +143,8 @@ describe.runIf(hasPostgres() && mustHaveDnsmasq())(
           await pause(20);
         }
         const after = await counters(b);
-        expect(after.hints - before.hints).toBeGreaterThanOrEqual(writes * 0.9);
+        // Now and then, for the case that the database's word was lost.
+        expect(after.hints - before.hints).toBeGreaterThanOrEqual(writes * 0.1);
         expect(after.ahead - before.ahead).toBe(writes);
         expect(after.applied - before.applied).toBeGreaterThanOrEqual(writes * 0.9);
         // What it asks by itself, now and then, and where a batch was late.

@@ -40,6 +40,11 @@ export class Connector {
     return this.#facts;
   }
 
+  /** Whether it takes compound statements, and is to be sent some. */
+  get takesBlocks(): boolean {
+    return this.#facts?.takesBlocks === true && this.#options.append === 'auto';
+  }
+
   /** Rejects with LogError. */
   async connect(): Promise<MysqlConnection> {
     const hosts = this.#options.socketPath === undefined ? this.#hosts.inOrder() : [undefined];
@@ -116,7 +121,7 @@ export class Connector {
       connection.sendsOneByOne = isGalera(settings);
       if (isReadOnly(settings)) throw new ServerError(ErrorNumber.OPTION_PREVENTS_STATEMENT, 'read_only is on');
       this.#facts = (await this.#check(connection, settings)).facts;
-      connection.takesBlocks = this.#facts.takesBlocks && this.#options.append === 'auto';
+      connection.takesBlocks = this.takesBlocks;
       return connection;
     } catch (error) {
       connection.drop();

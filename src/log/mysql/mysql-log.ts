@@ -137,8 +137,8 @@ export class MysqlLog implements SharedLog {
 
   append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
     if (this.#state !== 'open') return Promise.reject(notOpen(this.#options));
-    const { facts } = this.#connector;
-    const before = facts?.takesBlocks === true ? below?.batches.map(({ expected }) => expected.commit) : undefined;
+    const { facts, takesBlocks } = this.#connector;
+    const before = takesBlocks ? below?.batches.map(({ expected }) => expected.commit) : undefined;
     const text = appendText(batch, facts?.packetBytesMax ?? Number.POSITIVE_INFINITY, before);
     const losses = this.#losses;
     // It waits at the head's row, which is one for all but on Galera.
