@@ -149,10 +149,10 @@ export type AppendResult =
  */
 export interface SharedLog extends Log, DutyFence {
   /**
-   * As Log.append. `below`: the expected commit is another replica's, which is on its way. Where the database lets an
-   * append wait behind the one that it expects, it is sent at once, and finds the log moved if it overtakes that one or
-   * if that never is committed. Elsewhere it is made ready, and sent in the very step in which `below` is known to be
-   * committed; `moved` when it is not waited for any more.
+   * As Log.append. `below`: the expected commit, and perhaps the one before it, are other replicas', on their way. Where
+   * the database lets an append wait behind those, it is sent at once, and finds the log moved if they do not come within
+   * milliseconds. Elsewhere it is made ready, and sent in the very step in which they are known to be committed; `moved`
+   * when they are not waited for any more.
    */
   append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult>;
 

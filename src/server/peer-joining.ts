@@ -208,11 +208,10 @@ function tellReplicas(
   onCommit((commit) => {
     const { revision } = commit.cursor;
     if (store.logTells) rarely.hint(revision);
-    else
-      peers.hint(
-        revision,
-        peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica),
-      );
+    else {
+      const told = peers.tell(COMMIT, () => Buffer.from(encodeTold(commit)), isReplica);
+      peers.hint(revision, told);
+    }
   });
   const onMessage = (topic: string, take: (body: Buffer) => void): void =>
     peers.onMessage(topic, (body, from) => {
