@@ -128,15 +128,8 @@ export function valueIn(kv: KeyValueBytes): Uint8Array {
       at += 1;
       continue;
     }
-    let length = 0;
-    let scale = 1;
-    for (;;) {
-      const byte = kv[at] ?? 0;
-      at += 1;
-      length += (byte & 0x7f) * scale;
-      if (byte < TWO_POW_7) break;
-      scale *= TWO_POW_7;
-    }
+    const length = readVarint(kv, at);
+    at += varintLength(length);
     if (tag === VALUE) return kv.subarray(at, at + length);
     at += length;
   }

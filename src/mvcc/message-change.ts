@@ -19,7 +19,7 @@ export class MessageChange implements Change {
   readonly kind: 'put' | 'delete';
   readonly key: Key;
   readonly revision: Revision;
-  /** Its message does not tell. */
+  /** Its message does not tell: who reads a batch counts. */
   sub = 0;
   readonly createRevision: Revision;
   readonly version: number;
