@@ -58,6 +58,33 @@ describe.skipIf(!hasPostgres())('opening a store in PostgreSQL', () => {
     });
   });
 
+  it('has what it sweeps written bit by bit, unless a PgBouncer would give the session to others', async () => {
+    const database = server.freshDatabase();
+    const { cursor } = await logOf(server.url(database)).open();
+    await server.query(
+      `CREATE TABLE seen (what text, setting text);
+       CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN INSERT INTO seen VALUES (TG_OP, current_setting(''backend_flush_after'')); RETURN NULL; END';
+       CREATE TRIGGER see AFTER INSERT OR DELETE ON kedge.log EXECUTE FUNCTION see()`,
+      database,
+    );
+    let at = cursor;
+    for (const parameters of ['', '?pgbouncer=transaction']) {
+      const log = logOf(server.url(database, parameters));
+      await log.open();
+      const batch = batchAt(at, [put(at.revision + 1, 0, 'a', ''), put(at.revision + 2, 0, 'a', '')]);
+      expect(await log.append(batch)).toEqual({ kind: 'committed' });
+      at = cursorAfter(batch);
+      await log.sweep([{ revision: at.revision - 1, sub: 0 }], at.revision);
+    }
+    expect(await server.query('SELECT * FROM seen', database)).toEqual([
+      ['INSERT', '0'],
+      ['DELETE', '256kB'],
+      ['INSERT', '0'],
+      ['DELETE', '0'],
+    ]);
+  });
+
   it('says so when its role may not defragment, instead of doing nothing', async () => {
     const database = server.freshDatabase();
     await logOf(server.url(database)).open();

@@ -22,6 +22,12 @@ const OTHERS = 2;
 
 const WAITERS_MAX = 4096;
 
+/**
+ * Who sweeps or vacuums hands many changed pages to the kernel. It is to write each bit soon: else it writes all of them
+ * at once when they are 30 s old, and commits wait for that (seen: 160 ms).
+ */
+const WRITE_BIT_BY_BIT = `SET backend_flush_after = '256kB'`;
+
 /** A new database is a copy of another, file by file. */
 const CREATE_TIMEOUT_MS = 60_000;
 
@@ -62,7 +68,7 @@ export class Connections {
       waitMs: options.poolWaitMs,
       waitersMax: WAITERS_MAX,
     };
-    this.pool = new ConnectionPool(() => this.connect(), limits, context, stats);
+    this.pool = new ConnectionPool(() => this.connectToSweep(), limits, context, stats);
   }
 
   /** From now on a refusal is taken for something that passes: the server was right once. */
@@ -98,6 +104,18 @@ export class Connections {
     const text = problems.map(({ message }) => message).join('; ');
     const isRefused = !this.#isOpened && problems.every(({ code }) => code === 'refused');
     throw isRefused ? new LogError('refused', text) : new DatabaseAway(text);
+  }
+
+  /** As `connect`, for work that changes many pages in the background. */
+  async connectToSweep(overrides: Partial<PostgresOptions> = {}): Promise<PgConnection> {
+    const connection = await this.connect(overrides);
+    // Through a PgBouncer it would stay with a session of others.
+    if (this.#options.pgbouncer) return connection;
+    await connection.run(WRITE_BIT_BY_BIT).catch((error: unknown) => {
+      // Not every service that speaks PostgreSQL knows the setting.
+      if (!isServerError(error)) throw error;
+    });
+    return connection;
   }
 
   /** Connections to any other host are used no more. */

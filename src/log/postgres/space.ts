@@ -134,7 +134,7 @@ export class Space {
   }
 
   async #maintain(work: (connection: PgConnection) => Promise<void>): Promise<void> {
-    const connection = await this.#connections.connect({ statementTimeoutMs: VACUUM_TIMEOUT_MS });
+    const connection = await this.#connections.connectToSweep({ statementTimeoutMs: VACUUM_TIMEOUT_MS });
     this.#maintaining = connection;
     try {
       if (!this.#isClosed) await work(connection);
