@@ -24,7 +24,7 @@ const WAITERS_MAX = 4096;
 
 /**
  * Who sweeps or vacuums hands many changed pages to the kernel. It is to write each bit soon: else it writes all of them
- * at once when they are 30 s old, and commits wait for that (seen: 160 ms).
+ * at once when they are 30 s old, and commits wait for that (seen: 190 ms).
  */
 const WRITE_BIT_BY_BIT = `SET backend_flush_after = '256kB'`;
 
