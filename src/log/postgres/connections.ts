@@ -106,7 +106,7 @@ export class Connections {
     throw isRefused ? new LogError('refused', text) : new DatabaseAway(text);
   }
 
-  /** As `connect`, for work that changes many pages in the background. */
+  /** As `connect`, for all but appends and listening: sweeps run among the reads. */
   async connectToSweep(overrides: Partial<PostgresOptions> = {}): Promise<PgConnection> {
     const connection = await this.connect(overrides);
     // Through a PgBouncer it would stay with a session of others.
