@@ -130,9 +130,8 @@ export function cursorAfter({ expected, commit, changes, notes }: AppendBatch): 
 }
 
 /**
- * `overtook`: it was with the log before the commit that it stands upon, and had to be sent again. `moved`: somebody else
- * was first. `renewed`: these leases were to expire and are alive by the database's clock (or gone). With these two,
- * nothing was written.
+ * `overtook`: it was with the log before the commit that it stands upon, and had to be sent again. `moved`: somebody else was first. `renewed`: these leases were to expire and are alive by the
+ * database's clock (or gone). With both, nothing was written.
  */
 export type AppendResult =
   | { readonly kind: 'committed'; readonly overtook?: boolean }
@@ -151,9 +150,9 @@ export type AppendResult =
 export interface SharedLog extends Log, DutyFence {
   /**
    * As Log.append. `below`: the expected commit, and perhaps the one before it, are other replicas', on their way. Where
-   * the database lets an append wait behind those, it is sent at once; where it does not, or the append has overtaken
-   * them, in the very step in which they are known to be committed. `moved` when they are not waited for any more, or
-   * where overtaking cannot be mended.
+   * the database lets an append wait behind those, it is sent at once, and finds the log moved if they do not come within
+   * milliseconds. Elsewhere it is made ready, and sent in the very step in which they are known to be committed; `moved`
+   * when they are not waited for any more.
    */
   append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult>;
 

@@ -22,14 +22,14 @@ import { DatabaseStats } from '../shared/database-stats.ts';
 import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts';
 import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
-import { earlyStatements } from './append.ts';
+import { whenCommitted } from '../shared/when-committed.ts';
+import { earlyStatements, type PackedAppend, packAppend, sendAppend, sendEarly } from './append.ts';
 import { AppendLane } from './append-lane.ts';
-import { AppendSender } from './append-sender.ts';
 import { bigintArray, int4Array, int8Array } from './array-format.ts';
 import type { PgConnection } from './connection.ts';
 import { Connections, isPassing } from './connections.ts';
 import { claimDuties, readDuties } from './duties.ts';
-import { isServerError, READ_ONLY, translate } from './errors.ts';
+import { isServerError, nothingWasWritten, READ_ONLY, translate } from './errors.ts';
 import { checkFacts, readFacts, type ServerFacts } from './health.ts';
 import { Listener } from './listener.ts';
 import { readNews } from './news.ts';
@@ -39,6 +39,7 @@ import { prepareSchema, randomCommit } from './schema.ts';
 import { fillSnapshot } from './snapshot.ts';
 import { Space } from './space.ts';
 import { type Statements, statementsFor } from './statements.ts';
+import type { Step } from './transaction-query.ts';
 
 /*
  * The shared engine on PostgreSQL: any number of replicas, each with connections of its own.
@@ -64,7 +65,6 @@ export class PostgresLog implements SharedLog {
   readonly #channel: string;
   readonly #connections: Connections;
   readonly #lane: AppendLane;
-  readonly #sender: AppendSender;
   readonly #breaker: Breaker;
   readonly #space: Space;
   readonly #forgetting: Forgetting;
@@ -83,7 +83,6 @@ export class PostgresLog implements SharedLog {
     this.#statements = statementsFor(options.schema, options.notify ? this.#channel : undefined);
     this.#connections = new Connections(options, context, this.stats);
     this.#lane = new AppendLane(() => this.#connectToAppend(), options.poolWaitMs, context);
-    this.#sender = new AppendSender(this.#statements, this.stats, (work) => this.#inLane(work));
     this.#breaker = new Breaker(context, this.stats, () => this.#use((c) => c.query(this.#statements.head)));
     this.#connections.onGone = () => this.#breaker.noteGone();
     this.#space = new Space(this.#connections, options, this.#statements, context.clock);
@@ -135,9 +134,55 @@ export class PostgresLog implements SharedLog {
     }
   }
 
-  async append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
-    this.#opened();
-    return this.#sender.append(batch, below);
+  append(batch: AppendBatch, below?: BatchesBelow): Promise<AppendResult> {
+    let packed: PackedAppend;
+    try {
+      this.#opened();
+      packed = packAppend(batch, this.#statements);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const send = () => this.#inLane((connection) => this.#sendPacked(connection, packed));
+    return below === undefined || packed.early === undefined
+      ? whenCommitted(below, send)
+      : this.#appendEarly(packed.early, below, send);
+  }
+
+  /** Where it has overtaken the commit below, it is sent once more. */
+  async #appendEarly(
+    steps: readonly Step[],
+    below: BatchesBelow,
+    send: () => Promise<AppendResult>,
+  ): Promise<AppendResult> {
+    const outcome = await this.#inLane((connection) => this.#orAmbiguous(sendEarly(connection, steps)));
+    if (outcome === 'committed') return { kind: 'committed' };
+    const result = await whenCommitted(below, send);
+    return result.kind === 'committed' ? { kind: 'committed', overtook: true } : result;
+  }
+
+  async #connectToAppend(): Promise<PgConnection> {
+    const connection = await this.#connections.connect();
+    // The first one prepares the schema before it.
+    if (this.#state !== undefined) await connection.prepare(earlyStatements(this.#statements));
+    return connection;
+  }
+
+  async #sendPacked(connection: PgConnection, packed: PackedAppend): Promise<AppendResult> {
+    const result = await this.#orAmbiguous(sendAppend(connection, packed, this.#statements));
+    if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
+    return result;
+  }
+
+  /** Whether an append that failed was done is told where it is known. */
+  async #orAmbiguous<T>(appending: Promise<T>): Promise<T> {
+    try {
+      return await appending;
+    } catch (error) {
+      if (nothingWasWritten(error)) throw error;
+      this.stats.appendsAmbiguous.value += 1;
+      const text = error instanceof Error ? error.message : String(error);
+      throw new DatabaseAway(`${text} (an append was on its way)`, 'ambiguous', { cause: error });
+    }
   }
 
   async head(): Promise<Revision> {
@@ -318,13 +363,6 @@ export class PostgresLog implements SharedLog {
       this.stats.readSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
       return result;
     });
-  }
-
-  async #connectToAppend(): Promise<PgConnection> {
-    const connection = await this.#connections.connect();
-    // The first one makes the schema before it.
-    if (this.#state !== undefined) await connection.prepare(earlyStatements(this.#statements));
-    return connection;
   }
 
   #inLane<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
