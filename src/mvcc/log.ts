@@ -130,11 +130,11 @@ export function cursorAfter({ expected, commit, changes, notes }: AppendBatch): 
 }
 
 /**
- * `overtook`: it was with the log before the commit that it stands upon, and had to be sent again. `moved`: somebody else was first. `renewed`: these leases were to expire and are alive by the
+ * `moved`: somebody else was first. `renewed`: these leases were to expire and are alive by the
  * database's clock (or gone). With both, nothing was written.
  */
 export type AppendResult =
-  | { readonly kind: 'committed'; readonly overtook?: boolean }
+  | { readonly kind: 'committed' }
   | { readonly kind: 'moved' }
   | { readonly kind: 'renewed'; readonly leases: readonly LeaseId[] };
 

@@ -218,8 +218,7 @@ export class Writer {
         const result = await outcome;
         if (result.kind === 'committed') {
           this.#moves = 0;
-          if (batch.isEarly && result.overtook === true) this.#early.missed();
-          else if (batch.isEarly) this.#early.hit();
+          if (batch.isEarly) this.#early.hit();
           // Before this one is applied, so that the log and the store work at the same time.
           sent = this.#send();
           this.#apply(batch);

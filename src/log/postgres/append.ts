@@ -3,16 +3,13 @@ import type { Change, LeaseId, Note } from '../../mvcc/types.ts';
 import { effectsOf } from '../shared/note-effects.ts';
 import { bigintArray, byteaArray, int4Array, int8Array } from './array-format.ts';
 import type { Parameter, PgConnection, Statement } from './connection.ts';
-import { DEADLOCK_DETECTED, DIVISION_BY_ZERO, isServerError, LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION } from './errors.ts';
+import { DIVISION_BY_ZERO, isServerError } from './errors.ts';
 import { ROW_BYTES, type Statements } from './statements.ts';
-import type { Step } from './transaction-query.ts';
 
 /** A batch as it goes over the wire; nothing of the caller's is read any more. */
 export interface PackedAppend {
   readonly statement: Statement;
   readonly values: readonly Parameter[];
-  /** The same in steps, to be sent before the commit below is there. None with notes. */
-  readonly early?: readonly Step[];
   readonly expires: readonly LeaseId[];
 }
 
@@ -20,44 +17,24 @@ export interface PackedAppend {
 export function packAppend(batch: AppendBatch, statements: Statements): PackedAppend {
   const { expected, commit, changes, notes } = batch;
   const end = cursorAfter(batch);
-  const head = [expected.commit, commit, end.revision, end.notes, bytesOf(changes, notes)];
-  const upon = [expected.revision, expected.notes];
-  const rows = packChanges(changes);
+  const values: Parameter[] = [
+    expected.commit,
+    commit,
+    end.revision,
+    end.notes,
+    bytesOf(changes, notes),
+    ...packChanges(changes),
+  ];
   if (notes.length === 0) {
-    const early: Step[] = [
-      [statements.early.rows, [commit, ...rows]],
-      [statements.early.wait, [expected.commit]],
-      [statements.early.commit, [...head, ...upon]],
-    ];
-    return { statement: statements.append, values: [...head, ...rows, ...upon], early, expires: [] };
+    values.push(expected.revision, expected.notes);
+    return { statement: statements.append, values, expires: [] };
   }
   const { leases, records, expired } = effectsOf(notes);
-  const values = [...head, ...rows, ...packNotes(notes), ...packLeases(leases, expired)];
-  values.push(byteaArray([...records.keys()]), byteaArray([...records.values()]), ...upon);
+  values.push(...packNotes(notes), ...packLeases(leases, expired));
+  values.push(byteaArray([...records.keys()]), byteaArray([...records.values()]));
+  values.push(expected.revision, expected.notes);
   return { statement: statements.appendNotes, values, expires: expired };
 }
-
-/**
- * Sends it, at once, to be done when the commit below is. 'missed': nothing was written. It may have come before that
- * one, which may be committed yet.
- */
-export async function sendEarly(connection: PgConnection, steps: readonly Step[]): Promise<'committed' | 'missed'> {
-  try {
-    await connection.queryAll(steps);
-    return 'committed';
-  } catch (error) {
-    if (isServerError(error) && EARLY_MISSES.includes(error.code)) return 'missed';
-    throw error;
-  }
-}
-
-/** What the session should have prepared for `sendEarly`. */
-export function earlyStatements({ early }: Statements): readonly Statement[] {
-  return [early.rows, early.wait, early.commit];
-}
-
-/** The expected commit is not there; or somebody else is at the same place. */
-const EARLY_MISSES: readonly string[] = [DIVISION_BY_ZERO, UNIQUE_VIOLATION, LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED];
 
 /**
  * Sends it, at once. Rejects with the server's error when nothing was written, and with DatabaseAway when that is not

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import type { Client, ClientConfig, Query, QueryArrayConfig } from 'pg';
+import type { Client, ClientConfig, QueryArrayConfig } from 'pg';
 import { LogError } from '../../mvcc/log.ts';
 import type { PooledConnection } from '../shared/connection-pool.ts';
 import { DatabaseAway } from '../shared/database-away.ts';
@@ -10,7 +10,6 @@ import { type Host, showHost } from '../shared/host-list.ts';
 import type { Silence } from '../shared/silence.ts';
 import { isServerError } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
-import { preparingQuery, type Step, type StepsCallback, transactionQuery } from './transaction-query.ts';
 
 /** A statement and the name under which a session prepares it. */
 export interface Statement {
@@ -36,7 +35,6 @@ const KEEPALIVE_DELAY_MS = 10_000;
 export class PgConnection implements PooledConnection {
   readonly host: Host;
   readonly #client: Client;
-  readonly #QueryOfDriver: typeof Query;
   readonly #socket: Socket;
   readonly #options: PostgresOptions;
   readonly #context: EngineContext;
@@ -52,7 +50,6 @@ export class PgConnection implements PooledConnection {
   private constructor(parts: ConnectionParts) {
     this.host = parts.host;
     this.#client = parts.client;
-    this.#QueryOfDriver = parts.QueryOfDriver;
     this.#socket = parts.socket;
     this.#options = parts.options;
     this.#context = parts.context;
@@ -71,7 +68,7 @@ export class PgConnection implements PooledConnection {
     silence: Silence,
     isWanted: (host: Host) => boolean = () => true,
   ): Promise<PgConnection> {
-    const { Client, Query } = (await import('pg')).default;
+    const { Client } = (await import('pg')).default;
     const socket = new Socket();
     const client = new Client({
       host: host.host,
@@ -102,7 +99,7 @@ export class PgConnection implements PooledConnection {
     } finally {
       timer.cancel();
     }
-    return new PgConnection({ QueryOfDriver: Query, client, socket, options, context, silence, host, isWanted });
+    return new PgConnection({ client, socket, options, context, silence, host, isWanted });
   }
 
   get isUsable(): boolean {
@@ -124,18 +121,6 @@ export class PgConnection implements PooledConnection {
     const config: QueryArrayConfig = { text: statement.text, rowMode: 'array', values: values as unknown[] };
     if (!this.#options.pgbouncer) config.name = statement.name;
     return this.#inTime(this.#client.query<(string | null)[]>(config).then(({ rows }) => rows));
-  }
-
-  /** As `query`, of several statements in one transaction; answers the last one's rows. */
-  async queryAll(steps: readonly Step[]): Promise<readonly TextRow[]> {
-    const results = await this.#submit((callback) => transactionQuery(this.#QueryOfDriver, steps, callback));
-    return results.at(-1)?.rows ?? [];
-  }
-
-  /** So that `queryAll` need not say them in full. Not through a PgBouncer, where the next one has another session. */
-  async prepare(statements: readonly Statement[]): Promise<void> {
-    if (this.#options.pgbouncer) return;
-    await this.#submit((callback) => preparingQuery(this.#QueryOfDriver, statements, callback));
   }
 
   /** Several statements in one text, in one transaction, without parameters or answers. */
@@ -160,15 +145,6 @@ export class PgConnection implements PooledConnection {
   destroy(why: string): void {
     this.#socket.destroy(new Error(why));
     this.#broke();
-  }
-
-  async #submit(queryWith: (callback: StepsCallback) => Query): Promise<Parameters<StepsCallback>[1]> {
-    if (this.#isBroken) throw new DatabaseAway(`${this.#shown}: the connection is lost`);
-    return this.#inTime(
-      new Promise((resolve, reject) => {
-        this.#client.query(queryWith((error, results) => (error === null ? resolve(results) : reject(error))));
-      }),
-    );
   }
 
   async #inTime<T>(answer: Promise<T>): Promise<T> {
@@ -203,7 +179,6 @@ export class PgConnection implements PooledConnection {
 }
 
 interface ConnectionParts {
-  readonly QueryOfDriver: typeof Query;
   readonly client: Client;
   readonly socket: Socket;
   readonly options: PostgresOptions;

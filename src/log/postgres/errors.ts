@@ -26,14 +26,11 @@ export function nothingWasWritten(error: unknown): boolean {
 
 /** SQLSTATE of a transaction that would write on a standby. */
 export const READ_ONLY = '25006';
-/** What an append raises when a lease that it lets expire is alive, and an early one when its place is not there. */
+/** What an append raises when a lease that it lets expire is alive. */
 export const DIVISION_BY_ZERO = '22012';
-export const UNIQUE_VIOLATION = '23505';
-export const LOCK_NOT_AVAILABLE = '55P03';
-export const DEADLOCK_DETECTED = '40P01';
 export const NO_SUCH_DATABASE = '3D000';
 /** The other replica made it at the same moment. */
-export const ALREADY_THERE: readonly string[] = ['42P04', '42P06', '42P07', UNIQUE_VIOLATION];
+export const ALREADY_THERE: readonly string[] = ['42P04', '42P06', '42P07', '23505'];
 
 /** The one place where PostgreSQL's errors become LogErrors. */
 export function translate(error: unknown, shown: string): LogError {

@@ -23,7 +23,7 @@ import { type EngineContext, SYSTEM_CONTEXT } from '../shared/engine-context.ts'
 import { Forgetting } from '../shared/forgetting.ts';
 import { SnapshotFiles } from '../shared/snapshot-file.ts';
 import { whenCommitted } from '../shared/when-committed.ts';
-import { earlyStatements, type PackedAppend, packAppend, sendAppend, sendEarly } from './append.ts';
+import { type PackedAppend, packAppend, sendAppend } from './append.ts';
 import { AppendLane } from './append-lane.ts';
 import { bigintArray, int4Array, int8Array } from './array-format.ts';
 import type { PgConnection } from './connection.ts';
@@ -39,7 +39,6 @@ import { prepareSchema, randomCommit } from './schema.ts';
 import { fillSnapshot } from './snapshot.ts';
 import { Space } from './space.ts';
 import { type Statements, statementsFor } from './statements.ts';
-import type { Step } from './transaction-query.ts';
 
 /*
  * The shared engine on PostgreSQL: any number of replicas, each with connections of its own.
@@ -82,7 +81,7 @@ export class PostgresLog implements SharedLog {
     this.#channel = `kedge_${createHash('sha256').update(options.schema).digest('hex').slice(0, 16)}`;
     this.#statements = statementsFor(options.schema, options.notify ? this.#channel : undefined);
     this.#connections = new Connections(options, context, this.stats);
-    this.#lane = new AppendLane(() => this.#connectToAppend(), options.poolWaitMs, context);
+    this.#lane = new AppendLane(() => this.#connections.connect(), options.poolWaitMs, context);
     this.#breaker = new Breaker(context, this.stats, () => this.#use((c) => c.query(this.#statements.head)));
     this.#connections.onGone = () => this.#breaker.noteGone();
     this.#space = new Space(this.#connections, options, this.#statements, context.clock);
@@ -102,7 +101,6 @@ export class PostgresLog implements SharedLog {
         checkFacts(this.#facts, this.#options);
         for (const warning of this.#facts.warnings) this.#context.logger.warn(warning);
         await prepareSchema(connection, this.#options.schema, this.#options.shown);
-        await connection.prepare(earlyStatements(this.#statements));
         return inSnapshot(connection, () => readState(connection, this.#statements));
       });
       this.#connections.opened();
@@ -142,41 +140,14 @@ export class PostgresLog implements SharedLog {
     } catch (error) {
       return Promise.reject(error);
     }
-    const send = () => this.#inLane((connection) => this.#sendPacked(connection, packed));
-    return below === undefined || packed.early === undefined
-      ? whenCommitted(below, send)
-      : this.#appendEarly(packed.early, below, send);
+    return whenCommitted(below, () => this.#inLane((connection) => this.#appendPacked(connection, packed)));
   }
 
-  /** Where it has overtaken the commit below, it is sent once more. */
-  async #appendEarly(
-    steps: readonly Step[],
-    below: BatchesBelow,
-    send: () => Promise<AppendResult>,
-  ): Promise<AppendResult> {
-    const outcome = await this.#inLane((connection) => this.#orAmbiguous(sendEarly(connection, steps)));
-    if (outcome === 'committed') return { kind: 'committed' };
-    const result = await whenCommitted(below, send);
-    return result.kind === 'committed' ? { kind: 'committed', overtook: true } : result;
-  }
-
-  async #connectToAppend(): Promise<PgConnection> {
-    const connection = await this.#connections.connect();
-    // The first one prepares the schema before it.
-    if (this.#state !== undefined) await connection.prepare(earlyStatements(this.#statements));
-    return connection;
-  }
-
-  async #sendPacked(connection: PgConnection, packed: PackedAppend): Promise<AppendResult> {
-    const result = await this.#orAmbiguous(sendAppend(connection, packed, this.#statements));
-    if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
-    return result;
-  }
-
-  /** Whether an append that failed was done is told where it is known. */
-  async #orAmbiguous<T>(appending: Promise<T>): Promise<T> {
+  async #appendPacked(connection: PgConnection, packed: PackedAppend): Promise<AppendResult> {
     try {
-      return await appending;
+      const result = await sendAppend(connection, packed, this.#statements);
+      if (result.kind === 'moved') this.stats.appendsMoved.value += 1;
+      return result;
     } catch (error) {
       if (nothingWasWritten(error)) throw error;
       this.stats.appendsAmbiguous.value += 1;

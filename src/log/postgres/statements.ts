@@ -18,64 +18,32 @@ const HEAD = (s: string) => `SELECT number, id, revision, notes FROM ${s}.commit
 /**
  * The compare-and-set: the next number after the expected commit, if that commit is there, ends where the batch begins,
  * and nobody has the number yet. A second one that wants the number waits for the first one's end, then finds it taken.
- * The lock of its id is for those that are to come upon it (`wait`).
  */
 const NEXT_COMMIT = (s: string, expectedRevision: string, expectedNotes: string) => `
   INSERT INTO ${s}.commit (number, id, revision, notes, bytes, total, at)
   SELECT c.number + 1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, c.total + $5::bigint, clock_timestamp()
     FROM ${s}.commit c
    WHERE c.id = $1::bigint AND c.revision = ${expectedRevision}::bigint AND c.notes = ${expectedNotes}::bigint
-     AND ${LOCK_COMMIT('$2')}::text = ''
   ON CONFLICT (number) DO NOTHING
   RETURNING revision`;
 
-/** Until the transaction ends. Ids are random: other programs' locks in the database are elsewhere. */
-const LOCK_COMMIT = (id: string) => `pg_advisory_xact_lock(${id}::bigint)`;
-
-/** From the parameter of this number on. */
-const ADD_ROWS = (s: string, source: string, first: number) => `
+const ADD_ROWS = (s: string) => `
   INSERT INTO ${s}.log (revision, sub, key, create_revision, version, lease, value)
-  SELECT r.* FROM ${source}, unnest(${CHANGE_ARRAYS.map((type, i) => `$${first + i}::${type}[]`).join(', ')}) r`;
-
-const CHANGE_ARRAYS = ['bigint', 'int', 'bytea', 'bigint', 'bigint', 'bigint', 'bytea'];
-
-/** What an early append waits for locks at most, but for the commit below it. Who is in its way is first. */
-const EARLY_LOCK_TIMEOUT = '20ms';
-const SET_LOCK_TIMEOUT = (limit: string) => `set_config('lock_timeout', '${limit}', true)`;
+  SELECT r.* FROM h, unnest($6::bigint[], $7::int[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) r`;
 
 /** `channel`: where each append is told of, in its own commit: upon which one, its id, revision, count of notes. */
 export function statementsFor(schema: string, channel: string | undefined) {
   const s = schema;
-  const told = NUMBERS('$1::bigint', '$2::bigint', '$3::bigint', '$4::bigint');
+  const told = NUMBERS('$1::bigint', '$2::bigint', 'h.revision', '$4::bigint');
   const tell = channel === undefined ? '' : `, pg_notify('${channel}', ${told})`;
   const at = (name: string, text: string): Statement => ({ name: `${s}_${name}`, text });
   return {
     /** One row when it hit. */
     append: at(
       'append',
-      `WITH h AS (${NEXT_COMMIT(s, '$13', '$14')}), l AS (${ADD_ROWS(s, 'h', 6)})
+      `WITH h AS (${NEXT_COMMIT(s, '$13', '$14')}), l AS (${ADD_ROWS(s)})
        SELECT h.revision${tell} FROM h`,
     ),
-
-    /**
-     * An early append is three steps of one transaction: the rows, at once; a wait for the commit below to end, however;
-     * and the same compare-and-set, whose miss is a division by zero and takes the rows back.
-     */
-    early: {
-      rows: at(
-        'early_rows',
-        ADD_ROWS(s, `(SELECT ${SET_LOCK_TIMEOUT(EARLY_LOCK_TIMEOUT)}, ${LOCK_COMMIT('$1')}) locked`, 2),
-      ),
-      wait: at(
-        'early_wait',
-        `SELECT ${SET_LOCK_TIMEOUT('0')}, pg_advisory_xact_lock_shared($1::bigint), ${SET_LOCK_TIMEOUT(EARLY_LOCK_TIMEOUT)}`,
-      ),
-      commit: at(
-        'early_commit',
-        `WITH h AS (${NEXT_COMMIT(s, '$6', '$7')}), hit AS (SELECT 1 / count(*)::int AS commits FROM h)
-         SELECT hit.commits${tell} FROM hit`,
-      ),
-    },
 
     /**
      * With notes. The leases' rows are locked in the order of their ids, as renewals lock them; a lease that was to
@@ -83,7 +51,7 @@ export function statementsFor(schema: string, channel: string | undefined) {
      */
     appendNotes: at(
       'append_notes',
-      `WITH h AS (${NEXT_COMMIT(s, '$28', '$29')}), l AS (${ADD_ROWS(s, 'h', 6)}),
+      `WITH h AS (${NEXT_COMMIT(s, '$28', '$29')}), l AS (${ADD_ROWS(s)}),
        n AS (
          INSERT INTO ${s}.note (number, after, kind, id, ttl, name, value)
          SELECT $4::bigint - cardinality($13::bigint[]) + r.place, r.after, r.kind, r.id, r.ttl, r.name, r.value
