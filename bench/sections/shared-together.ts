@@ -18,8 +18,10 @@ export interface Puts {
 
 /** Replicas that have just started run code that is not compiled yet: one that does a third of the puts, for half a minute. */
 const warmUpSeconds = 30;
-/** Before each measurement: others have just gone or come back, and turns find their order. */
-const settleSeconds = 0.5;
+/** The first times that others go and come back, what was compiled for one way is compiled for both. */
+const warmUpRounds = 3;
+/** Before each measurement: others have just gone or come back; turns find their order, and what catching up left is cleared away. */
+const settleSeconds = 1;
 
 /** Medians. */
 export interface Together {
@@ -54,7 +56,8 @@ export async function putTogether(replicas: readonly Peer[], puts: Puts): Promis
     async () => void all.push(await settled(replicas, puts, puts.inFlight)),
     async () => void allShared.push(await settled(replicas, puts, Math.ceil(puts.inFlight / replicas.length))),
   ];
-  for (let round = 0; round < puts.rounds; round += 1) {
+  for (let round = -warmUpRounds; round < puts.rounds; round += 1) {
+    if (round === 0) for (const rates of [one, all, allShared]) rates.length = 0;
     for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
   }
   const compared = (rates: readonly number[]): Compared => ({

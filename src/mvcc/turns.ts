@@ -25,6 +25,8 @@ export class Turns {
   #nextSerial: number;
   /** Whose last commit was when, counted in commits. Ourselves included. */
   readonly #ring = new Map<number, number>();
+  /** The ring's tags in order. */
+  #order: readonly number[] = [];
   #commits = 0;
   #last: number;
   #lastMs = 0;
@@ -113,11 +115,14 @@ export class Turns {
     this.#ring.set(tag, this.#commits);
     const oldest = this.#commits - this.#ring.size * ROUNDS_REMEMBERED;
     for (const [other, at] of this.#ring) if (at < oldest) this.#ring.delete(other);
+    if (this.#ring.size !== this.#order.length || !this.#order.includes(tag)) {
+      this.#order = [...this.#ring.keys()].sort((a, b) => a - b);
+    }
   }
 
   /** From that one to us, along the ring; all around when it is us. */
   #distanceFrom(tag: number): number {
-    const tags = [...this.#ring.keys()].sort((a, b) => a - b);
+    const tags = this.#order;
     if (!this.#ring.has(this.#tag)) return 1;
     const steps = tags.indexOf(this.#tag) - tags.indexOf(tag);
     return steps > 0 ? steps : steps + tags.length;
