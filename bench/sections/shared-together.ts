@@ -3,7 +3,7 @@ import { Loop } from '../load/loop.ts';
 import { measure } from '../load/measure.ts';
 import { shapeOf } from '../load/workload.ts';
 import type { Peer } from '../peers/peer.ts';
-import { median } from '../rounds.ts';
+import { mean } from '../rounds.ts';
 import { PutWorkload } from '../workloads/put.ts';
 
 /** What is put: as by the one alone. */
@@ -23,7 +23,7 @@ const warmUpRounds = 3;
 /** Before each measurement: others have just gone or come back; turns find their order, and what catching up left is cleared away. */
 const settleSeconds = 1;
 
-/** Medians. */
+/** Over all rounds. */
 export interface Together {
   /** Puts per second of the first replica, while the others stand still. */
   readonly one: number;
@@ -36,13 +36,14 @@ export interface Together {
 export interface Compared {
   /** Puts per second. */
   readonly rate: number;
-  /** Of what the one did in the same round. */
+  /** Of what the one did. */
   readonly part: number;
 }
 
 /**
  * One replica alone against all together, round by round, forwards and backwards in turn: the machine is not the same for
- * long.
+ * long. What counts is all that they did, not the median of rounds: a database has seconds with a checkpoint and seconds
+ * without, and a round has now this many of them, now that.
  */
 export async function putTogether(replicas: readonly Peer[], puts: Puts): Promise<Together> {
   const [first, ...others] = replicas;
@@ -60,11 +61,8 @@ export async function putTogether(replicas: readonly Peer[], puts: Puts): Promis
     if (round === 0) for (const rates of [one, all, allShared]) rates.length = 0;
     for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
   }
-  const compared = (rates: readonly number[]): Compared => ({
-    rate: median(rates),
-    part: median(rates.map((rate, round) => rate / (one[round] ?? 0))),
-  });
-  return { one: median(one), all: compared(all), allShared: compared(allShared) };
+  const compared = (rates: readonly number[]): Compared => ({ rate: mean(rates), part: mean(rates) / mean(one) });
+  return { one: mean(one), all: compared(all), allShared: compared(allShared) };
 }
 
 /** While the others stand still. Afterwards they have caught up. */

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeBatch, encodeBatch, encodedBytes } from './batch-codec.ts';
+import { entryOf } from './decided-change.ts';
+import { KeyIndex } from './key-index.ts';
 import { encodeChange } from './key-value.ts';
+import { KnownKeys } from './known-keys.ts';
 import { type AppendBatch, cursorAfter } from './log.ts';
 import type { Change, Note } from './types.ts';
 
@@ -78,6 +81,18 @@ describe('a batch between replicas', () => {
         const each = sent.changes.map(encodeChange);
         expect(messages?.lengths).toEqual(each.map(({ length }) => length));
         expect(Buffer.from(messages?.bytes ?? [])).toEqual(Buffer.concat(each));
+      }),
+    );
+  });
+
+  it('arrives the same where its keys are known', () => {
+    fc.assert(
+      fc.property(batch, (sent) => {
+        const index = new KeyIndex();
+        for (const { key, version } of sent.changes) if (version % 2 === 1) index.upsert(key);
+        const { changes } = decodeBatch(encodeBatch(sent), new KnownKeys(index));
+        expect(changes.map(plain)).toEqual(sent.changes);
+        expect(changes.map(entryOf)).toEqual(sent.changes.map(({ key }) => index.get(key)));
       }),
     );
   });

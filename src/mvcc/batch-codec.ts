@@ -1,4 +1,5 @@
 import { keyValueLength, writeKeyValue } from './key-value.ts';
+import type { KnownKeys } from './known-keys.ts';
 import type { AppendBatch } from './log.ts';
 import { MessageChange } from './message-change.ts';
 import type { Change, LeaseChange, Note, RecordChange } from './types.ts';
@@ -77,10 +78,10 @@ function writeNote(out: Buffer, start: number, { after, change }: Note): number 
 
 /**
  * What it answers is whole: revisions and subs without a gap from the expected ones on. Keys and records are its own,
- * values and messages are views into `bytes`. Throws RangeError for anything else.
+ * values and messages are views into `bytes`. `known` saves the keys that it knows. Throws RangeError for anything else.
  */
-export function decodeBatch(bytes: Buffer): AppendBatch {
-  const reader = new Reader(bytes);
+export function decodeBatch(bytes: Buffer, known?: KnownKeys): AppendBatch {
+  const reader = new Reader(bytes, known);
   const format = reader.byte();
   if (format !== FORMAT) throw new RangeError(`a batch of format ${format}, known is ${FORMAT}`);
   const expected = { revision: reader.double(), notes: reader.double(), commit: reader.double() };
@@ -114,10 +115,12 @@ export function decodeBatch(bytes: Buffer): AppendBatch {
 /** Reads beyond the end throw RangeErrors. */
 class Reader {
   readonly #bytes: Buffer;
+  readonly #known: KnownKeys | undefined;
   #at = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, known: KnownKeys | undefined) {
     this.#bytes = bytes;
+    this.#known = known;
   }
 
   get at(): number {
@@ -130,7 +133,7 @@ class Reader {
 
   change(length: number): MessageChange {
     const from = this.#advance(length);
-    return new MessageChange(this.#bytes, from, from + length);
+    return new MessageChange(this.#bytes, from, from + length, this.#known);
   }
 
   note(): Note {

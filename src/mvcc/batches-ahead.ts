@@ -1,5 +1,6 @@
 import { decodeBatch } from './batch-codec.ts';
 import type { CommitTold } from './commit-told.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { type AppendBatch, cursorAfter } from './log.ts';
 import { authorOf } from './turns.ts';
 import { type CommitId, type Cursor, type Revision, sameCursor } from './types.ts';
@@ -13,13 +14,15 @@ import { type CommitId, type Cursor, type Revision, sameCursor } from './types.t
  */
 export class BatchesAhead {
   readonly #bytesMax: number;
+  readonly #known: KnownKeys | undefined;
   readonly #batches = new Map<CommitId, { readonly batch: AppendBatch; readonly bytes: number }>();
   readonly #authors = new Set<number>();
   #bytes = 0;
 
-  /** `bytesMax`: of encoded batches. */
-  constructor(bytesMax: number) {
+  /** `bytesMax`: of encoded batches. `known`: keys that batches are likely to have. */
+  constructor(bytesMax: number, known?: KnownKeys) {
     this.#bytesMax = bytesMax;
+    this.#known = known;
   }
 
   get bytes(): number {
@@ -31,7 +34,7 @@ export class BatchesAhead {
    * for what is no batch.
    */
   add(encoded: Buffer, applied: Revision): CommitId {
-    const batch = decodeBatch(encoded);
+    const batch = decodeBatch(encoded, this.#known);
     if (batch.expected.revision >= applied && encoded.length <= this.#bytesMax) this.#keep(batch, encoded.length);
     for (const [oldest, { batch: old }] of this.#batches) {
       const isUseful = old.expected.revision >= applied;

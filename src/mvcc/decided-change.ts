@@ -1,5 +1,6 @@
 import { KeyEntry } from './key-entry.ts';
 import type { KeyVersion } from './key-history.ts';
+import { MessageChange } from './message-change.ts';
 import type { Change, Key, LeaseId, Revision } from './types.ts';
 
 /**
@@ -36,11 +37,16 @@ export class DecidedChange implements Change {
     this.version = version;
     this.lease = lease;
     this.value = value;
-    this.#entry = before instanceof DecidedChange ? before.#entry : before instanceof KeyEntry ? before : undefined;
+    this.#entry = before instanceof KeyEntry ? before : before && entryOf(before);
   }
 
   /** The entry of the change's key, if it is known. It may have left the index since: `KeyIndex.upsert` takes care. */
-  static entryOf(change: Change): KeyEntry | undefined {
+  static entryOf(change: object): KeyEntry | undefined {
     return #entry in change ? change.#entry : undefined;
   }
+}
+
+/** Of its key, as it was found when the change was decided here, or read that others have decided. As DecidedChange.entryOf. */
+export function entryOf(change: object): KeyEntry | undefined {
+  return change instanceof MessageChange ? change.entry : DecidedChange.entryOf(change);
 }

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Service } from '../base/service.ts';
 import type { CommitTold } from './commit-told.ts';
+import type { KeyIndex } from './key-index.ts';
 import { type AppendBatch, LogError, type News, type SharedLog } from './log.ts';
 import { toStoreError } from './store-error.ts';
 import type { StoreStats } from './store-stats.ts';
@@ -291,6 +292,7 @@ export type LostKind = 'behind' | 'foreign';
 
 export interface FollowerParts {
   readonly log: SharedLog;
+  readonly index: KeyIndex;
   readonly tail: Tail;
   readonly clock: Clock;
   readonly logger: Logger;

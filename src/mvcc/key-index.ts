@@ -42,6 +42,11 @@ export class KeyIndex implements KeyView {
     return this.#entries.get(key);
   }
 
+  /** Whether an entry that was found is still in the index: compaction may have taken it out. */
+  holds(entry: KeyEntry): boolean {
+    return entry.block !== TAKEN_OUT;
+  }
+
   versionAt(key: Key, revision: Revision): KeyVersion | undefined {
     return this.#entries.get(key)?.versionAt(revision);
   }
@@ -71,7 +76,7 @@ export class KeyIndex implements KeyView {
    * was when somebody looked; compaction may have taken it out since.
    */
   upsert(key: Key, known?: KeyEntry): KeyEntry {
-    if (known !== undefined && known.block !== TAKEN_OUT) return known;
+    if (known !== undefined && this.holds(known)) return known;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = new KeyEntry(key, this.#ordered.blockFor(key));

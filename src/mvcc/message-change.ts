@@ -1,4 +1,5 @@
 import { asLatin1 } from '../base/latin1-buffer.ts';
+import type { KeyEntry } from './key-entry.ts';
 import {
   bytesHeadLength,
   CREATE_REVISION,
@@ -12,6 +13,7 @@ import {
   VALUE,
   VERSION,
 } from './key-value.ts';
+import type { KnownKeys } from './known-keys.ts';
 import { type Change, type Key, type LeaseId, NO_LEASE, type Revision } from './types.ts';
 
 /** A change as its KeyValue message tells it. The value is a view into the message, made when it is asked for. */
@@ -24,12 +26,14 @@ export class MessageChange implements Change {
   readonly createRevision: Revision;
   readonly version: number;
   readonly lease: LeaseId;
+  /** Of its key, if it was known. It may have left the index since: `KeyIndex.upsert` takes care. */
+  readonly entry: KeyEntry | undefined;
   readonly #bytes: Buffer;
   readonly #valueAt: number;
   readonly #valueBytes: number;
 
   /** The message is in `bytes`, from `from` up to `to`. Throws RangeError for what `writeKeyValue` has not written. */
-  constructor(bytes: Buffer, from: number, to: number) {
+  constructor(bytes: Buffer, from: number, to: number, known?: KnownKeys) {
     const keyBytes = numberAt(bytes, from, to, KEY);
     const keyAt = from + bytesHeadLength(keyBytes);
     let at = keyAt + keyBytes;
@@ -45,7 +49,8 @@ export class MessageChange implements Change {
     at = this.#valueAt + this.#valueBytes;
     this.lease = at < to && bytes[at] === LEASE ? readLease(bytes, at + 1) : NO_LEASE;
     if (at + leaseFieldLength(this.lease) !== to) throw new RangeError('a change that is no KeyValue message');
-    this.key = asLatin1(bytes).latin1Slice(keyAt, keyAt + keyBytes);
+    this.entry = known?.find(bytes, keyAt, keyAt + keyBytes);
+    this.key = this.entry?.key ?? asLatin1(bytes).latin1Slice(keyAt, keyAt + keyBytes);
     this.kind = this.version === 0 ? 'delete' : 'put';
   }
 

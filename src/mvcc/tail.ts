@@ -1,6 +1,6 @@
 import { unreachable } from '../base/invariant.ts';
 import { type AppliedBatch, type AppliedListener, replaces } from './applied.ts';
-import { DecidedChange } from './decided-change.ts';
+import { entryOf } from './decided-change.ts';
 import type { KeyEntry } from './key-entry.ts';
 import type { KeyIndex } from './key-index.ts';
 import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
@@ -124,7 +124,7 @@ export class Tail {
   /** `cachedAt`, `cachedBytes`: its message, if that is cached already. */
   #applyChange(change: Change, i: number, wantsPrevious: boolean, cachedAt = NOWHERE, cachedBytes = 0): void {
     const { key, createRevision, revision, version, lease } = change;
-    const entry = this.#index.upsert(key, DecidedChange.entryOf(change));
+    const entry = this.#index.upsert(key, entryOf(change));
     const batch = this.#batch;
     if (wantsPrevious) {
       if (entry.revision === revision) batch.notePreviousOfAll(i);

@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { BatchesAhead } from './batches-ahead.ts';
 import type { CommitTold } from './commit-told.ts';
+import type { KeyIndex } from './key-index.ts';
+import { KnownKeys } from './known-keys.ts';
 import { type AppendBatch, cursorAfter, type Heard } from './log.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
@@ -29,7 +31,7 @@ export class ToldCommits implements Heard {
 
   constructor(parts: ToldCommitsParts) {
     this.#parts = parts;
-    this.#batches = new BatchesAhead(parts.bytesMax);
+    this.#batches = new BatchesAhead(parts.bytesMax, new KnownKeys(parts.index));
   }
 
   stop(): void {
@@ -120,6 +122,7 @@ export class ToldCommits implements Heard {
 }
 
 export interface ToldCommitsParts {
+  readonly index: KeyIndex;
   readonly tail: Tail;
   readonly turns: Turns;
   readonly clock: Clock;

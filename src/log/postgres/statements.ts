@@ -27,9 +27,11 @@ const NEXT_COMMIT = (s: string, expectedRevision: string, expectedNotes: string)
   ON CONFLICT (number) DO NOTHING
   RETURNING revision`;
 
+/** Arrays of one length, side by side. In FROM, the server would first write all rows of them down. */
 const ADD_ROWS = (s: string) => `
   INSERT INTO ${s}.log (revision, sub, key, create_revision, version, lease, value)
-  SELECT r.* FROM h, unnest($6::bigint[], $7::int[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[]) r`;
+  SELECT unnest($6::bigint[]), unnest($7::int[]), unnest($8::bytea[]), unnest($9::bigint[]), unnest($10::bigint[]),
+         unnest($11::bigint[]), unnest($12::bytea[]) FROM h`;
 
 /** `channel`: where each append is told of, in its own commit: upon which one, its id, revision, count of notes. */
 export function statementsFor(schema: string, channel: string | undefined) {
