@@ -24,7 +24,7 @@ const NOTE_BYTES = 1 + 8 + 8 + 8 + 4;
 /** Never renumbered. A record without a value is taken away. */
 const NOTE_KINDS = ['grant', 'revoke', 'expire', 'checkpoint', 'record', 'record-gone'] as const;
 
-/** How long `encodeBatch` would make it at most, in bytes. */
+/** How long it is encoded at most, in bytes. */
 export function encodedBytes({ changes, notes }: AppendBatch): number {
   let bytes = HEAD_BYTES;
   for (const change of changes) bytes += LENGTH_BYTES + messageLength(change);
@@ -35,9 +35,13 @@ export function encodedBytes({ changes, notes }: AppendBatch): number {
 }
 
 export function encodeBatch(batch: AppendBatch): Buffer {
-  const { expected, commit, changes, notes } = batch;
   const out = Buffer.allocUnsafe(encodedBytes(batch));
-  let at = out.writeUInt8(FORMAT, 0);
+  return out.subarray(0, writeBatch(out, 0, batch));
+}
+
+/** At `start`, where there is room for `encodedBytes`. Answers where it ends. */
+export function writeBatch(out: Buffer, start: number, { expected, commit, changes, notes }: AppendBatch): number {
+  let at = out.writeUInt8(FORMAT, start);
   at = out.writeDoubleLE(expected.revision, at);
   at = out.writeDoubleLE(expected.notes, at);
   at = out.writeDoubleLE(expected.commit, at);
@@ -52,7 +56,7 @@ export function encodeBatch(batch: AppendBatch): Buffer {
     lengthAt = out.writeUInt32LE(at - from, lengthAt);
   }
   for (const note of notes) at = writeNote(out, at, note);
-  return out.subarray(0, at);
+  return at;
 }
 
 function messageLength({ key, createRevision, revision, version, value, lease }: Change): number {

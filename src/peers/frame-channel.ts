@@ -34,17 +34,32 @@ export interface Frame {
 
 const HEAD_BYTES = 4;
 
+/** What is written where it belongs, so that it need not be copied there. */
+export interface WrittenPart {
+  readonly bytesMax: number;
+  /** Answers where it ends. */
+  write(to: Buffer, at: number): number;
+}
+
+/** At most, in bytes. */
+export function partBytes(part: Uint8Array | WrittenPart): number {
+  return 'bytesMax' in part ? part.bytesMax : part.length;
+}
+
 /** A frame whose body is in these parts. */
-export function encodeFrame(kind: number, ...parts: readonly Uint8Array[]): Buffer {
+export function encodeFrame(kind: number, ...parts: readonly (Uint8Array | WrittenPart)[]): Buffer {
   let at = HEAD_BYTES + 1;
-  const frame = Buffer.allocUnsafe(parts.reduce((bytes, part) => bytes + part.length, at));
-  frame.writeUInt32BE(frame.length - HEAD_BYTES, 0);
+  const frame = Buffer.allocUnsafe(parts.reduce((bytes, part) => bytes + partBytes(part), at));
   frame[HEAD_BYTES] = kind;
   for (const part of parts) {
-    frame.set(part, at);
-    at += part.length;
+    if ('bytesMax' in part) at = part.write(frame, at);
+    else {
+      frame.set(part, at);
+      at += part.length;
+    }
   }
-  return frame;
+  frame.writeUInt32BE(at - HEAD_BYTES, 0);
+  return frame.subarray(0, at);
 }
 
 export class FrameChannel {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { encodeFrame, type Frame, type FrameChannel, FrameKind } from './frame-channel.ts';
+import { encodeFrame, type Frame, type FrameChannel, FrameKind, partBytes, type WrittenPart } from './frame-channel.ts';
 import type { Handshaken } from './handshake.ts';
 import { decodeAbility, decodeObject, encodeAbility, text } from './hello.ts';
 import { HintSender } from './hint-sender.ts';
@@ -22,11 +22,14 @@ export interface LinkHost {
   onEnd(link: Link, reason: string, said: boolean): void;
 }
 
+export type MessageBody = Uint8Array | WrittenPart;
+
 /** A message as all links of a member may send it. Throws PeerError when it is too large. */
-export function encodeMessage(topic: string, body: Uint8Array): Buffer {
+export function encodeMessage(topic: string, body: MessageBody): Buffer {
   const name = Buffer.from(topic);
-  if (name.length > PEER_LIMITS.kindBytesMax || body.length > PEER_LIMITS.messageBytesMax) {
-    throw new PeerError('too-large', `a message of ${body.length} bytes; at most ${PEER_LIMITS.messageBytesMax}`);
+  const bytes = partBytes(body);
+  if (name.length > PEER_LIMITS.kindBytesMax || bytes > PEER_LIMITS.messageBytesMax) {
+    throw new PeerError('too-large', `a message of ${bytes} bytes; at most ${PEER_LIMITS.messageBytesMax}`);
   }
   return encodeFrame(FrameKind.message, Buffer.of(name.length), name, body);
 }

@@ -9,7 +9,7 @@ import type { HandshakeContext, Handshaken } from './handshake.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { LastKnown } from './last-known.ts';
 import { PEER_LIMITS } from './limits.ts';
-import { encodeMessage, Link, type LinkHost } from './link.ts';
+import { encodeMessage, Link, type LinkHost, type MessageBody } from './link.ts';
 import type { RequestHandler, RequestOptions } from './link-requests.ts';
 import { Listener } from './listener.ts';
 import { PeerError } from './peer-error.ts';
@@ -241,7 +241,7 @@ export class Peers implements Service {
   }
 
   /** Tells members of something, put into words only if one is meant. A slow one misses it. Answers who is told. */
-  tell(topic: string, body: () => Uint8Array, isMeant: (member: Hello) => boolean = () => true): readonly MemberId[] {
+  tell(topic: string, body: () => MessageBody, isMeant: (member: Hello) => boolean = () => true): readonly MemberId[] {
     const links = this.#roster.links.filter(({ hello, isSlow }) => !isSlow && isMeant(hello));
     const encoded = links.length > 0 ? encodeMessage(topic, body()) : undefined;
     for (const link of links) if (encoded !== undefined) link.message(encoded);

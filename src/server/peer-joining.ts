@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { UsageError } from '../base/usage-error.ts';
 import type { OtherMember } from '../etcd/cluster.ts';
-import { encodeBatch, encodedBytes } from '../mvcc/batch-codec.ts';
+import { encodedBytes, writeBatch } from '../mvcc/batch-codec.ts';
 import { type CommitTold, decodeTold, encodeTold } from '../mvcc/commit-told.ts';
 import type { DutyRule, DutyState } from '../mvcc/duty.ts';
 import type { AppendBatch } from '../mvcc/log.ts';
@@ -203,7 +203,9 @@ function tellReplicas(
 ): void {
   const isReplica = ({ id }: Hello): boolean => table.has(id);
   onAppend((batch) => {
-    if (encodedBytes(batch) <= PEER_LIMITS.messageBytesMax) peers.tell(BATCH, () => encodeBatch(batch), isReplica);
+    const bytesMax = encodedBytes(batch);
+    if (bytesMax > PEER_LIMITS.messageBytesMax) return;
+    peers.tell(BATCH, () => ({ bytesMax, write: (to, at) => writeBatch(to, at, batch) }), isReplica);
   });
   onCommit((commit) => {
     const { revision } = commit.cursor;

@@ -14,6 +14,7 @@ import { HeaderReader } from './header-reader.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { httpHeadOf } from './http-head.ts';
 import { HttpStreamExchange } from './http-stream-exchange.ts';
+import { OpenStreams } from './open-streams.ts';
 import { refusalOf } from './refusal.ts';
 import type { RequestHead } from './request-head.ts';
 import { ResetMemory } from './reset-memory.ts';
@@ -26,7 +27,7 @@ export class StreamTable {
   readonly #connection: Connection;
   readonly #guard: FloodGuard;
   readonly #headers: HeaderReader;
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new OpenStreams<Stream>();
   readonly #resets = new ResetMemory();
   #lastStreamId = 0;
   /** What the peer may still send on the connection. */
@@ -92,7 +93,7 @@ export class StreamTable {
   /** Resets finished answers that no window lets out. An open streaming call may wait for ever: it holds no more than its high-water mark. */
   sweepStalled(nowMs: number): void {
     if (this.#connection.sender.queuedBytes === 0) return;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       const isStalled =
         stream.ending && stream.queuedBytes > 0 && nowMs - stream.progressMs >= this.#connection.limits.sendStallMs;
       if (isStalled) this.#reset(stream, ErrorCode.cancel);
@@ -272,7 +273,7 @@ export class StreamTable {
       return;
     }
     const call = new GrpcCall(id, this.#connection, head, head.entry, sender.initialWindow, receiveWindow);
-    this.#streams.set(id, call);
+    this.#streams.add(call);
     if (call.deadlineMs !== undefined) this.#unarmed.push(call);
     call.open();
     if (end && !call.closed && this.#endRemote(call)) call.onData(NOTHING, 0, 0, true);
@@ -288,7 +289,7 @@ export class StreamTable {
       opener === undefined
         ? new HttpExchange(id, connection, head, sendWindow, receiveWindow, http, abort)
         : new HttpStreamExchange(id, connection, head, sendWindow, receiveWindow, abort);
-    this.#streams.set(id, exchange);
+    this.#streams.add(exchange);
     if (opener !== undefined && exchange instanceof HttpStreamExchange) exchange.open(opener);
     if (end && !exchange.closed && this.#endRemote(exchange)) exchange.onData(NOTHING, 0, 0, true);
   }
@@ -315,7 +316,7 @@ export class StreamTable {
     if (bytes > WINDOW_BYTES_MAX) return this.#connection.fail(ErrorCode.flowControlError, 'INITIAL_WINDOW_SIZE');
     const difference = bytes - this.#connection.sender.initialWindow;
     this.#connection.sender.initialWindow = bytes;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams.all()) {
       if (!this.#connection.sender.openStreamWindow(stream, difference)) {
         return this.#connection.fail(ErrorCode.flowControlError, 'INITIAL_WINDOW_SIZE overflows a window');
       }
@@ -347,7 +348,7 @@ export class StreamTable {
 
   /** Ends all streams; nothing is sent. */
   abortAll(code: ErrorCode | undefined): void {
-    for (const stream of [...this.#streams.values()]) this.#remove(stream, code);
+    for (const stream of this.#streams.all()) this.#remove(stream, code);
   }
 
   /** WINDOW_UPDATE of a stream. */

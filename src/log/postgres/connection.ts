@@ -8,6 +8,7 @@ import { DatabaseAway } from '../shared/database-away.ts';
 import type { EngineContext } from '../shared/engine-context.ts';
 import { type Host, showHost } from '../shared/host-list.ts';
 import type { Silence } from '../shared/silence.ts';
+import { bindInPieces } from './bind-message.ts';
 import { isServerError } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
 
@@ -88,6 +89,7 @@ export class PgConnection implements PooledConnection {
     const timer = context.clock.after(options.connectTimeoutMs, () =>
       socket.destroy(new Error(`no answer within ${options.connectTimeoutMs} ms`)),
     );
+    bindInPieces(client);
     // Without a listener an error after the one that rejects connect would end the process.
     client.on('error', () => {});
     try {
