@@ -4,6 +4,7 @@ import { effectsOf } from '../shared/note-effects.ts';
 import { bigintArray, byteaArray, int4Array, int8Array } from './array-format.ts';
 import type { Parameter, PgConnection, Statement } from './connection.ts';
 import { DIVISION_BY_ZERO, isServerError } from './errors.ts';
+import type { ScratchBuffers } from './scratch-buffers.ts';
 import { ROW_BYTES, type Statements } from './statements.ts';
 
 /** A batch as it goes over the wire; nothing of the caller's is read any more. */
@@ -11,12 +12,19 @@ export interface PackedAppend {
   readonly statement: Statement;
   readonly values: readonly Parameter[];
   readonly expires: readonly LeaseId[];
+  /** The server has read it all. */
+  wasRead(): void;
 }
 
 /** One statement for changes alone, a longer one when there are notes. */
-export function packAppend(batch: AppendBatch, statements: Statements): PackedAppend {
+export function packAppend(batch: AppendBatch, statements: Statements, scratch: ScratchBuffers): PackedAppend {
   const { expected, commit, changes, notes } = batch;
   const end = cursorAfter(batch);
+  const changed = byteaArray(
+    changes.map(({ kind, value }) => (kind === 'delete' ? undefined : value)),
+    (bytes) => scratch.take(bytes),
+  );
+  const wasRead = (): void => scratch.giveBack(changed);
   const values: Parameter[] = [
     expected.commit,
     commit,
@@ -24,16 +32,17 @@ export function packAppend(batch: AppendBatch, statements: Statements): PackedAp
     end.notes,
     bytesOf(changes, notes),
     ...packChanges(changes),
+    changed,
   ];
   if (notes.length === 0) {
     values.push(expected.revision, expected.notes);
-    return { statement: statements.append, values, expires: [] };
+    return { statement: statements.append, values, expires: [], wasRead };
   }
   const { leases, records, expired } = effectsOf(notes);
   values.push(...packNotes(notes), ...packLeases(leases, expired));
   values.push(byteaArray([...records.keys()]), byteaArray([...records.values()]));
   values.push(expected.revision, expected.notes);
-  return { statement: statements.appendNotes, values, expires: expired };
+  return { statement: statements.appendNotes, values, expires: expired, wasRead };
 }
 
 /**
@@ -42,11 +51,13 @@ export function packAppend(batch: AppendBatch, statements: Statements): PackedAp
  */
 export async function sendAppend(
   connection: PgConnection,
-  { statement, values, expires }: PackedAppend,
+  { statement, values, expires, wasRead }: PackedAppend,
   statements: Statements,
 ): Promise<AppendResult> {
   try {
     const hit = await connection.query(statement, values);
+    // An error may come before that.
+    wasRead();
     return { kind: hit.length > 0 ? 'committed' : 'moved' };
   } catch (error) {
     if (!isServerError(error) || error.code !== DIVISION_BY_ZERO) throw error;
@@ -58,7 +69,7 @@ export async function sendAppend(
   }
 }
 
-/** Revisions and others are gathered column by column, as unnest takes them. */
+/** All but values, gathered column by column, as unnest takes them. */
 function packChanges(changes: readonly Change[]): Parameter[] {
   return [
     int8Array(changes.map(({ revision }) => revision)),
@@ -67,7 +78,6 @@ function packChanges(changes: readonly Change[]): Parameter[] {
     int8Array(changes.map(({ createRevision }) => createRevision)),
     int8Array(changes.map(({ version }) => version)),
     bigintArray(changes.map(({ lease }) => lease)),
-    byteaArray(changes.map(({ kind, value }) => (kind === 'delete' ? undefined : value))),
   ];
 }
 

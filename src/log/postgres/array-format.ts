@@ -14,7 +14,7 @@ const NULL_LENGTH = -1;
 
 /** bigint[] of exact numbers. */
 export function int8Array(numbers: readonly number[]): Buffer {
-  const out = allocate(OID_INT8, numbers.length, numbers.length * 8);
+  const out = begin(OID_INT8, numbers.length, numbers.length * 8);
   let at = HEAD_BYTES + DIMENSION_BYTES;
   for (const number of numbers) {
     out.writeInt32BE(8, at);
@@ -27,7 +27,7 @@ export function int8Array(numbers: readonly number[]): Buffer {
 
 /** bigint[] of any 64 bits. */
 export function bigintArray(numbers: readonly bigint[]): Buffer {
-  const out = allocate(OID_INT8, numbers.length, numbers.length * 8);
+  const out = begin(OID_INT8, numbers.length, numbers.length * 8);
   let at = HEAD_BYTES + DIMENSION_BYTES;
   for (const number of numbers) {
     out.writeInt32BE(8, at);
@@ -39,7 +39,7 @@ export function bigintArray(numbers: readonly bigint[]): Buffer {
 
 /** int[]. */
 export function int4Array(numbers: readonly number[]): Buffer {
-  const out = allocate(OID_INT4, numbers.length, numbers.length * 4);
+  const out = begin(OID_INT4, numbers.length, numbers.length * 4);
   let at = HEAD_BYTES + DIMENSION_BYTES;
   for (const number of numbers) {
     out.writeInt32BE(4, at);
@@ -49,11 +49,17 @@ export function int4Array(numbers: readonly number[]): Buffer {
   return out;
 }
 
+/** Answers a buffer of so many bytes, whatever is in them. */
+export type Allocate = (bytes: number) => Buffer;
+
 /** bytea[]: a string gives a byte per character; undefined is NULL. */
-export function byteaArray(values: readonly (string | Uint8Array | undefined)[]): Buffer {
+export function byteaArray(
+  values: readonly (string | Uint8Array | undefined)[],
+  allocate: Allocate = Buffer.allocUnsafe,
+): Buffer {
   let bytes = 0;
   for (const value of values) bytes += value?.length ?? 0;
-  const out = allocate(OID_BYTEA, values.length, bytes);
+  const out = begin(OID_BYTEA, values.length, bytes, allocate);
   let at = HEAD_BYTES + DIMENSION_BYTES;
   for (const value of values) {
     out.writeInt32BE(value?.length ?? NULL_LENGTH, at);
@@ -67,9 +73,14 @@ export function byteaArray(values: readonly (string | Uint8Array | undefined)[])
 }
 
 /** With its head written; elements come after it, each with its length. */
-function allocate(elementType: number, count: number, elementBytes: number): Buffer {
+function begin(
+  elementType: number,
+  count: number,
+  elementBytes: number,
+  allocate: Allocate = Buffer.allocUnsafe,
+): Buffer {
   const isEmpty = count === 0;
-  const out = Buffer.allocUnsafe(isEmpty ? HEAD_BYTES : HEAD_BYTES + DIMENSION_BYTES + count * 4 + elementBytes);
+  const out = allocate(isEmpty ? HEAD_BYTES : HEAD_BYTES + DIMENSION_BYTES + count * 4 + elementBytes);
   out.writeInt32BE(isEmpty ? 0 : 1, 0);
   // Whether there are NULLs: the server looks for itself.
   out.writeInt32BE(1, 4);

@@ -36,6 +36,7 @@ import { readNews } from './news.ts';
 import type { PostgresOptions } from './options.ts';
 import { inSnapshot, loadHeads, readChanges, readRows, readState } from './reader.ts';
 import { prepareSchema, randomCommit } from './schema.ts';
+import { ScratchBuffers } from './scratch-buffers.ts';
 import { fillSnapshot } from './snapshot.ts';
 import { Space } from './space.ts';
 import { type Statements, statementsFor } from './statements.ts';
@@ -68,6 +69,7 @@ export class PostgresLog implements SharedLog {
   readonly #space: Space;
   readonly #forgetting: Forgetting;
   readonly #snapshots = new SnapshotFiles();
+  readonly #scratch = new ScratchBuffers();
   #listener: Listener | undefined;
   #facts: ServerFacts | undefined;
   #state: LogState | undefined;
@@ -136,7 +138,7 @@ export class PostgresLog implements SharedLog {
     let packed: PackedAppend;
     try {
       this.#opened();
-      packed = packAppend(batch, this.#statements);
+      packed = packAppend(batch, this.#statements, this.#scratch);
     } catch (error) {
       return Promise.reject(error);
     }
