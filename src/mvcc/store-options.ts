@@ -58,7 +58,7 @@ export const STORE_LIMITS = {
   rowsWaitingMax: 1_000_000,
   sliceRowsMin: 64,
   sliceRowsMax: 1000,
-  sliceMs: 1,
+  sliceMs: 0.6,
   sharedSliceRowsMin: 250,
   sharedSliceMs: 5,
   pausePerSlice: 2,

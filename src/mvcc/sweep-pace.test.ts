@@ -44,4 +44,15 @@ describe('the pace of a sweep', () => {
     pace.isBehind = true;
     expect(pace.pauseMs(3)).toBe(6);
   });
+
+  it('takes longer slices of a log of its own when it is behind', () => {
+    const pace = new SweepPace(LIMITS, false);
+    pace.took(0);
+    pace.isBehind = true;
+    pace.took(1.9);
+    expect(pace.sliceRows).toBe(128);
+    pace.isBehind = false;
+    pace.took(1.9);
+    expect(pace.sliceRows).toBe(64);
+  });
 });

@@ -1,5 +1,6 @@
 /**
- * How a sweep shares the disk with writes: in slices that are sized by how long they take, with a pause after each.
+ * How a sweep shares the disk with writes: in slices that are sized by how long they take, with a pause after each. When
+ * the next compaction comes before this one is swept, slices of a log of our own may take twice as long.
  *
  * A slice of a shared log is a commit in a database, which takes a while however small it is: so it has some rows at
  * least, and may take longer. Its pause is longer as well, so that the database is swept for a fifth of the time; but
@@ -30,10 +31,16 @@ export class SweepPace {
 
   /** A slice took so long. */
   took(sliceTookMs: number): void {
-    const { sliceRowsMax, sliceMs, sharedSliceMs } = this.#limits;
-    const mostMs = this.#isShared ? sharedSliceMs : sliceMs;
+    const { sliceRowsMax } = this.#limits;
+    const mostMs = this.#sliceMs;
     if (sliceTookMs > mostMs) this.#sliceRows = Math.max(this.#sliceRowsMin, this.#sliceRows >>> 1);
     else if (sliceTookMs < mostMs / 2) this.#sliceRows = Math.min(sliceRowsMax, this.#sliceRows * 2);
+  }
+
+  get #sliceMs(): number {
+    const { sliceMs, sharedSliceMs } = this.#limits;
+    if (this.#isShared) return sharedSliceMs;
+    return this.isBehind ? sliceMs * BEHIND_TIMES : sliceMs;
   }
 
   /** How long to pause after it, while others write. */
@@ -42,6 +49,8 @@ export class SweepPace {
     return Math.max(1, sliceTookMs * (this.#isShared && !this.isBehind ? sharedPausePerSlice : pausePerSlice));
   }
 }
+
+const BEHIND_TIMES = 2;
 
 export interface SweepPaceLimits {
   readonly sliceRowsMin: number;
