@@ -1,5 +1,6 @@
 import { asLatin1 } from '../base/latin1-buffer.ts';
 import type { KeyEntry } from './key-entry.ts';
+import { hashOfBytes } from './key-hash.ts';
 import type { KeyIndex } from './key-index.ts';
 
 /**
@@ -18,7 +19,7 @@ export class KnownKeys {
 
   /** The entry of the key in `bytes`, from `from` up to `to`, if the index has one. */
   find(bytes: Buffer, from: number, to: number): KeyEntry | undefined {
-    const place = placeOf(bytes, from, to);
+    const place = hashOfBytes(bytes, from, to) & (PLACES - 1);
     const known = this.#entries[place];
     if (known !== undefined && this.#index.holds(known) && isKey(bytes, from, to, known.key)) return known;
     const found = this.#index.get(asLatin1(bytes).latin1Slice(from, to));
@@ -34,14 +35,6 @@ export class KnownKeys {
 
 /** A power of two: 512 KiB. */
 const PLACES = 65_536;
-
-/** FNV-1a, mixed so that low bits tell as much as high ones. */
-function placeOf(bytes: Buffer, from: number, to: number): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = from; i < to; i += 1) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return (hash ^ (hash >>> 13)) & (PLACES - 1);
-}
 
 function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
   if (key.length !== to - from) return false;

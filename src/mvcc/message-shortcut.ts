@@ -1,3 +1,4 @@
+import { hashOfKey } from './key-hash.ts';
 import { isOfKey } from './key-value.ts';
 import type { Key } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
@@ -66,7 +67,7 @@ export class MessageShortcut {
     for (let i = 0; i < count; i += 1) {
       const key = gets[i]?.key ?? '';
       this.#expectedKeys[i] = key;
-      hashes[i] = hashOf(key);
+      hashes[i] = hashOfKey(key);
     }
     this.#expectedAt = 0;
     // Kept below: what nobody uses would not be read.
@@ -82,17 +83,17 @@ export class MessageShortcut {
     this.#touched[0] = sum;
   }
 
-  /** As hashOf; the gets that were expected have it already. */
+  /** As hashOfKey; the gets that were expected have it already. */
   #hashOf(key: Key): number {
     const at = this.#expectedAt;
-    if (this.#expectedKeys[at] !== key) return hashOf(key);
+    if (this.#expectedKeys[at] !== key) return hashOfKey(key);
     this.#expectedAt = at + 1;
     return this.#expectedHashes[at] ?? 0;
   }
 
   /** The key's newest message was at `from`, if anywhere, and is at `to` now. */
   moved(key: Key, from: number, to: number, length: number): void {
-    const hash = hashOf(key);
+    const hash = hashOfKey(key);
     if (this.#table.move(hash, from, to, length)) return;
     this.#before.free(hash, from);
     if (this.#table.isFull && this.#table.buckets < this.#bucketsMax) {
@@ -126,7 +127,7 @@ export class MessageShortcut {
 
   /** The key's newest message was at `from`, if anywhere, and now there is none. */
   forget(key: Key, from: number): void {
-    const hash = hashOf(key);
+    const hash = hashOfKey(key);
     this.#table.free(hash, from);
     this.#before.free(hash, from);
   }
@@ -242,11 +243,3 @@ const CACHE_PART = 8;
 
 /** Instead of the one before, when that has been moved. Nothing is ever added to it. */
 const NO_TABLE = new Table(1);
-
-/** FNV-1a, mixed so that low bits tell as much as high ones. */
-function hashOf(key: Key): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return hash ^ (hash >>> 13);
-}
