@@ -1,7 +1,9 @@
-import { keyValueLength, writeKeyValue } from './key-value.ts';
+import { hashOfBytes } from './key-hash.ts';
+import { bytesHeadLength, KEY, keyValueLength, readVarint, writeKeyValue } from './key-value.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { AppendBatch } from './log.ts';
 import { MessageChange } from './message-change.ts';
+import { keepRead, PREFETCHED } from './prefetch.ts';
 import type { Change, LeaseChange, Note, RecordChange } from './types.ts';
 
 /*
@@ -98,8 +100,9 @@ export function decodeBatch(bytes: Buffer, known?: KnownKeys): AppendBatch {
   const from = reader.at;
   let { revision } = expected;
   let sub = 0;
-  for (const length of lengths) {
-    const change = reader.change(length);
+  for (let i = 0; i < changeCount; i += 1) {
+    if (i % PREFETCHED === 0) reader.prefetch(lengths.slice(i, i + PREFETCHED));
+    const change = reader.change(lengths[i] ?? 0, i % PREFETCHED);
     if (change.revision === revision && changes.length > 0) sub += 1;
     else {
       revision += 1;
@@ -120,6 +123,8 @@ export function decodeBatch(bytes: Buffer, known?: KnownKeys): AppendBatch {
 class Reader {
   readonly #bytes: Buffer;
   readonly #known: KnownKeys | undefined;
+  /** Of the keys of the changes prefetched. */
+  readonly #hashes = new Int32Array(PREFETCHED);
   #at = 0;
 
   constructor(bytes: Buffer, known: KnownKeys | undefined) {
@@ -135,9 +140,24 @@ class Reader {
     return this.#at === this.#bytes.length;
   }
 
-  change(length: number): MessageChange {
+  /** `i`: which one of those prefetched. */
+  change(length: number, i: number): MessageChange {
     const from = this.#advance(length);
-    return new MessageChange(this.#bytes, from, from + length, this.#known);
+    return new MessageChange(this.#bytes, from, from + length, this.#hashes[i] ?? 0, this.#known);
+  }
+
+  /** Of the next changes, so many bytes each: hashes the keys, and fetches what is known of them. */
+  prefetch(lengths: readonly number[]): void {
+    if (this.#known === undefined) return;
+    let from = this.#at;
+    for (let i = 0; i < lengths.length; i += 1) {
+      const to = from + (lengths[i] ?? 0);
+      this.#hashes[i] = hashOfKeyIn(this.#bytes, from, to);
+      from = to;
+    }
+    let sum = 0;
+    for (let i = 0; i < lengths.length; i += 1) sum ^= this.#known.prefetch(this.#hashes[i] ?? 0);
+    keepRead(sum);
   }
 
   note(): Note {
@@ -201,4 +221,11 @@ class Reader {
     this.#at = from + length;
     return from;
   }
+}
+
+/** hashOfKey of the key in a message; anything for what is none. */
+function hashOfKeyIn(bytes: Buffer, from: number, to: number): number {
+  const keyBytes = from < to && bytes[from] === KEY ? readVarint(bytes, from + 1) : 0;
+  const keyAt = from + bytesHeadLength(keyBytes);
+  return keyAt + keyBytes <= to ? hashOfBytes(bytes, keyAt, keyAt + keyBytes) : 0;
 }

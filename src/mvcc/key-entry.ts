@@ -1,3 +1,4 @@
+import { hashOfKey } from './key-hash.ts';
 import { KeyHistory, type KeyVersion } from './key-history.ts';
 import type { Key, LeaseId, Revision } from './types.ts';
 import { NO_LEASE } from './types.ts';
@@ -16,6 +17,8 @@ export interface KeyBlock {
 /** What the index knows of a key: its newest version (fields), where that is cached, and its older ones (history). */
 export class KeyEntry implements KeyVersion {
   readonly key: Key;
+  /** Of the key: hashOfKey. */
+  readonly hash: number;
   revision: Revision = 0;
   sub = 0;
   createRevision: Revision = 0;
@@ -31,6 +34,7 @@ export class KeyEntry implements KeyVersion {
 
   constructor(key: Key, block: KeyBlock) {
     this.key = key;
+    this.hash = hashOfKey(key);
     this.block = block;
   }
 

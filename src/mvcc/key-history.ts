@@ -62,6 +62,11 @@ export class KeyHistory {
     this.#revisions.push(next.revision);
   }
 
+  /** Reads where the next version goes (prefetch.ts). */
+  prefetch(): number {
+    return this.#revisions[this.#revisions.length - 1] ?? 0;
+  }
+
   /** The place of the newest version with a revision of at most `revision`; -1 when there is none. */
   find(revision: Revision): number {
     const revisions = this.#revisions;

@@ -1,12 +1,11 @@
 import { asLatin1 } from '../base/latin1-buffer.ts';
 import type { KeyEntry } from './key-entry.ts';
-import { hashOfBytes } from './key-hash.ts';
 import type { KeyIndex } from './key-index.ts';
 
 /**
  * From the bytes of a key to its entry in the index, for who follows what others write: there, making a string of each
- * key, hashing it and looking it up is most of what a change costs. Here the bytes are hashed, and compared with the key
- * of the entry that stands in that place. One place for each hash: an entry gives way to the next one that is looked for.
+ * key, hashing it and looking it up is most of what a change costs. Here the bytes are hashed, and compared with the keys
+ * of the two entries that stand in that place: the one that was looked for last gives the other one's to the next.
  */
 export class KnownKeys {
   readonly #index: KeyIndex;
@@ -17,24 +16,39 @@ export class KnownKeys {
     this.#index = index;
   }
 
-  /** The entry of the key in `bytes`, from `from` up to `to`, if the index has one. */
-  find(bytes: Buffer, from: number, to: number): KeyEntry | undefined {
-    const place = hashOfBytes(bytes, from, to) & (PLACES - 1);
-    const known = this.#entries[place];
-    if (known !== undefined && this.#index.holds(known) && isKey(bytes, from, to, known.key)) return known;
+  /**
+   * The entry of the key in `bytes`, from `from` up to `to`, if the index has one. `hash`: hashOfBytes of it.
+   */
+  find(bytes: Buffer, from: number, to: number, hash: number): KeyEntry | undefined {
+    const place = (hash & (PLACES - 1)) * 2;
+    const first = this.#entries[place];
+    if (first !== undefined && this.#isOf(first, bytes, from, to, hash)) return first;
+    const second = this.#entries[place + 1];
+    if (second !== undefined && this.#isOf(second, bytes, from, to, hash)) return second;
     const found = this.#index.get(asLatin1(bytes).latin1Slice(from, to));
-    if (found !== undefined || known !== undefined) this.#keep(place, found);
+    if (found !== undefined || first !== undefined) this.#keep(place, found, first);
     return found;
   }
 
-  #keep(place: number, entry: KeyEntry | undefined): void {
-    if (this.#entries.length === 0) this.#entries = new Array<KeyEntry | undefined>(PLACES).fill(undefined);
-    this.#entries[place] = entry;
+  /** Reads what `find` is about to read (prefetch.ts). */
+  prefetch(hash: number): number {
+    const first = this.#entries[(hash & (PLACES - 1)) * 2];
+    return first === undefined ? 0 : first.hash ^ first.key.charCodeAt(0);
+  }
+
+  #isOf(known: KeyEntry, bytes: Buffer, from: number, to: number, hash: number): boolean {
+    return known.hash === hash && this.#index.holds(known) && isKey(bytes, from, to, known.key);
+  }
+
+  #keep(place: number, first: KeyEntry | undefined, second: KeyEntry | undefined): void {
+    if (this.#entries.length === 0) this.#entries = new Array<KeyEntry | undefined>(2 * PLACES).fill(undefined);
+    this.#entries[place] = first;
+    this.#entries[place + 1] = second;
   }
 }
 
-/** A power of two: 512 KiB. */
-const PLACES = 65_536;
+/** A power of two; of two entries each: 512 KiB. */
+const PLACES = 32_768;
 
 function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
   if (key.length !== to - from) return false;

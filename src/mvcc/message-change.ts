@@ -33,7 +33,7 @@ export class MessageChange implements Change {
   readonly #valueBytes: number;
 
   /** The message is in `bytes`, from `from` up to `to`. Throws RangeError for what `writeKeyValue` has not written. */
-  constructor(bytes: Buffer, from: number, to: number, known?: KnownKeys) {
+  constructor(bytes: Buffer, from: number, to: number, hash: number, known: KnownKeys | undefined) {
     const keyBytes = numberAt(bytes, from, to, KEY);
     const keyAt = from + bytesHeadLength(keyBytes);
     let at = keyAt + keyBytes;
@@ -49,7 +49,7 @@ export class MessageChange implements Change {
     at = this.#valueAt + this.#valueBytes;
     this.lease = at < to && bytes[at] === LEASE ? readLease(bytes, at + 1) : NO_LEASE;
     if (at + leaseFieldLength(this.lease) !== to) throw new RangeError('a change that is no KeyValue message');
-    this.entry = known?.find(bytes, keyAt, keyAt + keyBytes);
+    this.entry = known?.find(bytes, keyAt, keyAt + keyBytes, hash);
     this.key = this.entry?.key ?? asLatin1(bytes).latin1Slice(keyAt, keyAt + keyBytes);
     this.kind = this.version === 0 ? 'delete' : 'put';
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hashOfKey } from './key-hash.ts';
 import { encodeKeyValue } from './key-value.ts';
 import { MessageShortcut } from './message-shortcut.ts';
 import { NOWHERE, ValueCache } from './value-cache.ts';
@@ -27,11 +28,12 @@ describe('the shortcut to messages', () => {
           if (kind === 'put') {
             const message = encodeKeyValue(key, 1, i + 2, 1, new Uint8Array(bytes).fill(i), 0n);
             const address = cache.append(message);
-            if (address !== NOWHERE) shortcut.moved(key, before?.address ?? NOWHERE, address, message.length);
-            else shortcut.forget(key, before?.address ?? NOWHERE);
+            if (address !== NOWHERE)
+              shortcut.moved(hashOfKey(key), before?.address ?? NOWHERE, address, message.length);
+            else shortcut.forget(hashOfKey(key), before?.address ?? NOWHERE);
             newest.set(key, { address, message });
           } else if (kind === 'delete') {
-            shortcut.forget(key, before?.address ?? NOWHERE);
+            shortcut.forget(hashOfKey(key), before?.address ?? NOWHERE);
             newest.delete(key);
           }
           shortcut.expect(
@@ -57,7 +59,7 @@ describe('the shortcut to messages', () => {
     const put = (i: number, revision: number): void => {
       const message = encodeKeyValue(`key-${i}`, 1, revision, 1, new Uint8Array(8).fill(revision), 0n);
       const address = cache.append(message);
-      shortcut.moved(`key-${i}`, addresses[i] ?? NOWHERE, address, message.length);
+      shortcut.moved(hashOfKey(`key-${i}`), addresses[i] ?? NOWHERE, address, message.length);
       addresses[i] = address;
     };
     const found = (revision: number): number => {
@@ -67,7 +69,8 @@ describe('the shortcut to messages', () => {
         if (message === undefined) {
           // As who finds it the long way does.
           const length = encodeKeyValue(`key-${i}`, 1, revision, 1, new Uint8Array(8), 0n).length;
-          if ((addresses[i] ?? NOWHERE) !== NOWHERE) shortcut.found(`key-${i}`, addresses[i] ?? NOWHERE, length);
+          if ((addresses[i] ?? NOWHERE) !== NOWHERE)
+            shortcut.found(hashOfKey(`key-${i}`), addresses[i] ?? NOWHERE, length);
           continue;
         }
         const expected = encodeKeyValue(`key-${i}`, 1, revision, 1, new Uint8Array(8).fill(revision), 0n);
@@ -89,7 +92,7 @@ describe('the shortcut to messages', () => {
     expect(found(3)).toBeGreaterThan(KEYS * 0.95);
     expect(shortcut.bytes).toBeLessThan(KEYS * 128);
     for (let i = 0; i < KEYS; i += 1) {
-      shortcut.forget(`key-${i}`, addresses[i] ?? NOWHERE);
+      shortcut.forget(hashOfKey(`key-${i}`), addresses[i] ?? NOWHERE);
       addresses[i] = NOWHERE;
     }
     expect(found(3)).toBe(0);

@@ -1,5 +1,6 @@
 import { hashOfKey } from './key-hash.ts';
 import { isOfKey } from './key-value.ts';
+import { keepRead } from './prefetch.ts';
 import type { Key } from './types.ts';
 import type { ValueCache } from './value-cache.ts';
 
@@ -28,7 +29,6 @@ export class MessageShortcut {
   readonly #expectedKeys: Key[] = [];
   readonly #expectedHashes = new Int32Array(EXPECTED_MAX);
   #expectedAt = 0;
-  readonly #touched = new Int32Array(1);
 
   constructor(cache: ValueCache) {
     this.#cache = cache;
@@ -57,7 +57,7 @@ export class MessageShortcut {
   }
 
   /**
-   * So many gets come next, in this order. All their buckets are touched, then all their messages: a processor goes
+   * So many gets come next, in this order. All their buckets are read, then all their messages: a processor goes
    * on while it waits for memory, but not so far as from one get to the next.
    */
   expect(gets: readonly { readonly key: Key }[], expected: number): void {
@@ -70,7 +70,6 @@ export class MessageShortcut {
       hashes[i] = hashOfKey(key);
     }
     this.#expectedAt = 0;
-    // Kept below: what nobody uses would not be read.
     let sum = 0;
     for (let i = 0; i < count; i += 1) sum ^= words[((hashes[i] ?? 0) & mask) * BUCKET_SLOTS * SLOT_WORDS] ?? 0;
     for (let i = 0; i < count; i += 1) {
@@ -78,9 +77,15 @@ export class MessageShortcut {
       const first = (hash & mask) * BUCKET_SLOTS;
       let slot = first;
       while (slot < first + BUCKET_SLOTS - 1 && words[slot * SLOT_WORDS] !== hash) slot += 1;
-      sum ^= this.#cache.touch(doubles[slot * SLOT_DOUBLES + 1] ?? 0, words[slot * SLOT_WORDS + 1] ?? 0);
+      sum ^= this.#cache.prefetch(doubles[slot * SLOT_DOUBLES + 1] ?? 0, words[slot * SLOT_WORDS + 1] ?? 0);
     }
-    this.#touched[0] = sum;
+    keepRead(sum);
+  }
+
+  /** Reads where a key's message is noted (prefetch.ts). */
+  prefetch(hash: number): number {
+    const { words, mask } = this.#table;
+    return words[(hash & mask) * BUCKET_SLOTS * SLOT_WORDS] ?? 0;
   }
 
   /** As hashOfKey; the gets that were expected have it already. */
@@ -92,8 +97,7 @@ export class MessageShortcut {
   }
 
   /** The key's newest message was at `from`, if anywhere, and is at `to` now. */
-  moved(key: Key, from: number, to: number, length: number): void {
-    const hash = hashOfKey(key);
+  moved(hash: number, from: number, to: number, length: number): void {
     if (this.#table.move(hash, from, to, length)) return;
     this.#before.free(hash, from);
     if (this.#table.isFull && this.#table.buckets < this.#bucketsMax) {
@@ -121,13 +125,12 @@ export class MessageShortcut {
   }
 
   /** The key's newest message was found the long way. */
-  found(key: Key, address: number, length: number): void {
-    if (this.#cache.holds(address) && !this.#cache.isOld(address)) this.moved(key, address, address, length);
+  found(hash: number, address: number, length: number): void {
+    if (this.#cache.holds(address) && !this.#cache.isOld(address)) this.moved(hash, address, address, length);
   }
 
   /** The key's newest message was at `from`, if anywhere, and now there is none. */
-  forget(key: Key, from: number): void {
-    const hash = hashOfKey(key);
+  forget(hash: number, from: number): void {
     this.#table.free(hash, from);
     this.#before.free(hash, from);
   }

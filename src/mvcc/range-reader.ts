@@ -54,7 +54,7 @@ export class RangeReader {
       if (entry === undefined || entry.version === 0) return new Answer(head, 0, false, NO_MESSAGES);
       const message = this.#peek(entry);
       if (message !== undefined) {
-        this.#shortcut.found(entry.key, entry.address, entry.length);
+        this.#shortcut.found(entry.hash, entry.address, entry.length);
         return new Answer(head, 1, false, [message]);
       }
     }
@@ -153,7 +153,7 @@ export class RangeReader {
     if (entry === undefined || entry.revision !== at.revision || entry.sub !== at.sub) return;
     if (this.#cache.holds(entry.address)) return;
     const address = this.#cache.append(message);
-    if (address !== NOWHERE) this.#shortcut.moved(entry.key, entry.address, address, entry.length);
+    if (address !== NOWHERE) this.#shortcut.moved(entry.hash, entry.address, address, entry.length);
     entry.address = address;
   }
 }

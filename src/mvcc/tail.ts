@@ -7,6 +7,7 @@ import { encodeChange, keyValueLength, writeKeyValue } from './key-value.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { ChangeMessages } from './log.ts';
 import type { MessageShortcut } from './message-shortcut.ts';
+import { keepRead, PREFETCHED } from './prefetch.ts';
 import type { Records } from './records.ts';
 import type { KeyValueBytes } from './requests.ts';
 import type { StoreStats } from './store-stats.ts';
@@ -32,6 +33,7 @@ export class Tail {
   readonly #stats: StoreStats;
   readonly #batch: Batch;
   readonly #oldHits: KeyEntry[] = [];
+  readonly #prefetched: KeyEntry[] = [];
   /** Who hears of what is applied. */
   listener: AppliedListener | undefined;
   /** Who hears of each new head only. */
@@ -95,6 +97,7 @@ export class Tail {
     // All at once, if they fit.
     let cachedAt = messages === undefined ? NOWHERE : this.#cache.append(messages.bytes);
     for (let i = 0; i < changes.length; i += 1) {
+      if (i % PREFETCHED === 0) this.#prefetch(changes, i);
       const change = changes[i];
       if (change === undefined) continue;
       for (let next = notes[note]; next !== undefined && next.after < change.revision; next = notes[note]) {
@@ -121,6 +124,27 @@ export class Tail {
     this.onHead?.(head);
   }
 
+  /** Reads what the next changes will read and write, of those whose keys are known to be there. */
+  #prefetch(changes: readonly Change[], from: number): void {
+    const entries = this.#prefetched;
+    const to = Math.min(changes.length, from + PREFETCHED);
+    let known = 0;
+    let sum = 0;
+    for (let i = from; i < to; i += 1) {
+      const change = changes[i];
+      const entry = change === undefined ? undefined : entryOf(change);
+      if (entry === undefined) continue;
+      sum ^= entry.version;
+      entries[known] = entry;
+      known += 1;
+    }
+    for (let i = 0; i < known; i += 1) {
+      const entry = entries[i];
+      if (entry !== undefined) sum ^= this.#shortcut.prefetch(entry.hash) ^ (entry.history?.prefetch() ?? 0);
+    }
+    keepRead(sum);
+  }
+
   /** `cachedAt`, `cachedBytes`: its message, if that is cached already. */
   #applyChange(change: Change, i: number, wantsPrevious: boolean, cachedAt = NOWHERE, cachedBytes = 0): void {
     const { key, createRevision, revision, version, lease } = change;
@@ -144,8 +168,8 @@ export class Tail {
         writeKeyValue(slab, at, key, createRevision, revision, version, value, lease);
       }
     }
-    if (version > 0 && address !== NOWHERE) this.#shortcut.moved(key, entry.address, address, length);
-    else this.#shortcut.forget(key, entry.address);
+    if (version > 0 && address !== NOWHERE) this.#shortcut.moved(entry.hash, entry.address, address, length);
+    else this.#shortcut.forget(entry.hash, entry.address);
     entry.address = address;
     entry.length = length;
     cache.pinned?.note(change);
@@ -189,7 +213,7 @@ export class Tail {
       // Making room may have overwritten the very message.
       if (to === NOWHERE || !cache.holds(address)) continue;
       cache.slabAt(to).set(from.subarray(at, at + length), cache.offsetAt(to));
-      this.#shortcut.moved(entry.key, address, to, length);
+      this.#shortcut.moved(entry.hash, address, to, length);
       entry.address = to;
     }
     this.#oldHits.length = 0;

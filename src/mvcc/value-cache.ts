@@ -99,8 +99,8 @@ export class ValueCache {
     return buffer === undefined ? undefined : new Uint8Array(buffer, address - slab * this.#slabBytes, length);
   }
 
-  /** Has the processor fetch what lies there, or the beginning, if anything does. What it answers means nothing. */
-  touch(address: number, length: number): number {
+  /** Reads what lies there, or the beginning, if anything does (prefetch.ts). */
+  prefetch(address: number, length: number): number {
     const slab = this.#slabOf(address);
     const bytes = this.#slabs[this.#ringed(slab)];
     if (bytes === undefined) return 0;
