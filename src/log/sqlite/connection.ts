@@ -4,8 +4,8 @@ import type { SqliteOptions } from './options.ts';
 /** How long a commit or read waits for a lock that some other program (a shell, a backup tool) holds, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 
-/** A batch may carry the write-ahead log past its mark. */
-const WAL_RESERVE_BYTES = 2 ** 20;
+/** A batch may carry the write-ahead log past its mark: the Writer's largest, and a MiB of pages around it. */
+const WAL_RESERVE_BYTES = 9 * 2 ** 20;
 
 /** How long the write-ahead log's file stays. A long read may let it grow further; it is cut back afterwards. */
 export function walBytesKept(options: SqliteOptions): number {

@@ -36,7 +36,7 @@ export const SQLITE_DEFAULTS = {
   check: 'auto',
   cacheBytes: 16 * MIB,
   mmapBytes: 1024 * MIB,
-  walBytes: 8 * MIB,
+  walBytes: 4 * MIB,
   // With one core the other thread would have to wait for the one that looks. (Node 20 does not see a container's share.)
   spin: availableParallelism() > 1,
 } as const satisfies Omit<SqliteOptions, 'file'>;
