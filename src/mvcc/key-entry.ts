@@ -19,6 +19,8 @@ export class KeyEntry implements KeyVersion {
   readonly key: Key;
   /** Of the key: hashOfKey. */
   readonly hash: number;
+  /** In its index: EntryNumbers. */
+  number = 0;
   revision: Revision = 0;
   sub = 0;
   createRevision: Revision = 0;

@@ -1,3 +1,4 @@
+import { EntryNumbers } from './entry-numbers.ts';
 import { KeyEntry } from './key-entry.ts';
 import type { KeyVersion } from './key-history.ts';
 import { keyValueLength } from './key-value.ts';
@@ -24,6 +25,7 @@ export interface KeyView {
 export class KeyIndex implements KeyView {
   readonly #entries = new Map<Key, KeyEntry>();
   readonly #ordered = new OrderedKeys();
+  readonly #numbers = new EntryNumbers();
   readonly #superseded = new SupersededQueue();
   readonly #tombstones = new SupersededQueue();
   #live = 0;
@@ -80,6 +82,7 @@ export class KeyIndex implements KeyView {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       entry = new KeyEntry(key, this.#ordered.blockFor(key));
+      this.#numbers.assign(entry);
       this.#entries.set(key, entry);
       this.#ordered.insert(entry);
     }
@@ -98,7 +101,7 @@ export class KeyIndex implements KeyView {
     const wasLive = entry.version > 0;
     if (entry.revision > 0) {
       entry.supersede();
-      this.#superseded.push(revision, entry);
+      this.#superseded.push(revision, entry.number);
     }
     entry.revision = revision;
     entry.sub = sub;
@@ -107,7 +110,7 @@ export class KeyIndex implements KeyView {
     entry.lease = lease;
     const { block } = entry;
     block.newest = revision;
-    if (version === 0) this.#tombstones.push(revision, entry);
+    if (version === 0) this.#tombstones.push(revision, entry.number);
     if (version > 0 !== wasLive) {
       const step = wasLive ? -1 : 1;
       block.live += step;
@@ -124,7 +127,7 @@ export class KeyIndex implements KeyView {
    */
   takeSuperseded(horizon: Revision, limit: number, into: Position[]): void {
     while (into.length < limit && this.#superseded.firstRevision <= horizon) {
-      const entry = this.#superseded.shift();
+      const entry = this.#numbers.entryOf(this.#superseded.shift());
       const { history } = entry;
       if (history === undefined) continue;
       into.push({ revision: history.revisionAt(0), sub: history.subAt(0) });
@@ -133,12 +136,13 @@ export class KeyIndex implements KeyView {
     if (this.#superseded.firstRevision <= horizon) return;
     while (into.length < limit && this.#tombstones.firstRevision < horizon) {
       const revision = this.#tombstones.firstRevision;
-      const entry = this.#tombstones.shift();
+      const entry = this.#numbers.entryOf(this.#tombstones.shift());
       // When the key was born again, the delete has a successor, and went or goes by the other queue.
       if (entry.history !== undefined || entry.revision !== revision || entry.version > 0) continue;
       into.push({ revision, sub: entry.sub });
       this.#ordered.remove(entry);
       this.#entries.delete(entry.key);
+      this.#numbers.giveBack(entry);
       entry.block = TAKEN_OUT;
     }
   }
@@ -159,6 +163,7 @@ export class KeyIndex implements KeyView {
       let entry = this.#entries.get(row.key);
       if (entry === undefined) {
         entry = new KeyEntry(row.key, LOADING_BLOCK);
+        this.#numbers.assign(entry);
         this.#entries.set(row.key, entry);
       }
       this.change(entry, row.revision, row.sub, row.createRevision, row.version, row.lease);

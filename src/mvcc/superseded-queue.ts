@@ -1,15 +1,16 @@
 import { invariant } from '../base/invariant.ts';
-import type { KeyEntry } from './key-entry.ts';
 import type { Revision } from './types.ts';
 
-const CHUNK = 4096;
-
 /**
- * Which keys have something for compaction, in the order of the revision that made it so. First in, first out; the
- * revisions pushed never fall. In chunks, so that taking from the front costs nothing and gives memory back.
+ * Which keys have something for compaction, in the order of the revision that made it so: first in, first out; the
+ * revisions pushed never fall. Keys by their entry's number (entry-numbers.ts).
+ *
+ * It may hold many millions, so they are no objects, and nothing that a garbage collection would walk: eight bytes each,
+ * in chunks, so that taking from the front costs nothing and gives memory back.
  */
 export class SupersededQueue {
   readonly #chunks: Chunk[] = [];
+  /** In the first chunk. */
   #first = 0;
   #size = 0;
 
@@ -19,35 +20,45 @@ export class SupersededQueue {
 
   /** Infinity when empty. */
   get firstRevision(): Revision {
-    return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#chunks[0]?.revisions[this.#first] ?? 0);
+    const chunk = this.#chunks[0];
+    return chunk === undefined ? Number.POSITIVE_INFINITY : chunk.base + (chunk.words[this.#first * WORDS] ?? 0);
   }
 
-  push(revision: Revision, entry: KeyEntry): void {
+  push(revision: Revision, entryNumber: number): void {
     let chunk = this.#chunks[this.#chunks.length - 1];
-    if (chunk === undefined || chunk.revisions.length === CHUNK) {
-      chunk = { revisions: [], entries: [] };
+    if (chunk === undefined || chunk.length === CHUNK || revision - chunk.base > OFFSET_MAX) {
+      chunk = { base: revision, words: new Uint32Array(CHUNK * WORDS), length: 0 };
       this.#chunks.push(chunk);
     }
-    chunk.revisions.push(revision);
-    chunk.entries.push(entry);
+    const at = chunk.length * WORDS;
+    chunk.words[at] = revision - chunk.base;
+    chunk.words[at + 1] = entryNumber;
+    chunk.length += 1;
     this.#size += 1;
   }
 
-  shift(): KeyEntry {
+  shift(): number {
     const chunk = this.#chunks[0];
-    const entry = chunk?.entries[this.#first];
-    invariant(chunk !== undefined && entry !== undefined, 'the queue of superseded versions is empty');
+    invariant(chunk !== undefined, 'the queue of superseded versions is empty');
+    const entryNumber = chunk.words[this.#first * WORDS + 1] ?? 0;
     this.#first += 1;
     this.#size -= 1;
-    if (this.#first === chunk.entries.length) {
+    if (this.#first === chunk.length) {
       this.#chunks.shift();
       this.#first = 0;
     }
-    return entry;
+    return entryNumber;
   }
 }
 
 interface Chunk {
-  readonly revisions: number[];
-  readonly entries: KeyEntry[];
+  /** Of the first one in it; the others' revisions are told as distances from it. */
+  readonly base: Revision;
+  /** Distance, entry's number; distance, entry's number; … */
+  readonly words: Uint32Array;
+  length: number;
 }
+
+const CHUNK = 4096;
+const WORDS = 2;
+const OFFSET_MAX = 2 ** 32 - 1;
