@@ -107,14 +107,29 @@ describe('a batch between replicas', () => {
     );
   });
 
+  it('is not read beyond its end for a key that claims to be there', () => {
+    const put = { key: 'k', revision: 8, sub: 0, createRevision: 8, version: 1, lease: 0n, value: Buffer.from('v') };
+    const expected = { revision: 7, notes: 0, commit: 11 };
+    const encoded = encodeBatch({ expected, commit: 12, changes: [{ kind: 'put', ...put }], notes: [] });
+    const lengthAt = 1 + 4 * 8 + 2 * 4;
+    const keyLengthAt = lengthAt + 4 + 1;
+    // Four billion bytes, of a key of two billions.
+    encoded.writeUInt32LE(0xff_ff_ff_ff, lengthAt);
+    encoded.set([0xff, 0xff, 0xff, 0xff, 0x07], keyLengthAt);
+    // Reading on would take half a minute.
+    expect(() => decodeBatch(encoded, new KnownKeys(new KeyIndex()))).toThrow(RangeError);
+  });
+
   it('is refused, or whole and in order, whatever bytes come', () => {
     fc.assert(
       fc.property(batch, fc.nat(), fc.nat(255), (sent, at, byte) => {
         const encoded = encodeBatch(sent);
         encoded[at % encoded.length] = byte;
+        const index = new KeyIndex();
+        for (const { key } of sent.changes) index.upsert(key);
         let decoded: AppendBatch;
         try {
-          decoded = decodeBatch(encoded);
+          decoded = decodeBatch(encoded, new KnownKeys(index));
         } catch (error) {
           expect(error).toBeInstanceOf(RangeError);
           return;

@@ -151,7 +151,7 @@ class Reader {
     if (this.#known === undefined) return;
     let from = this.#at;
     for (let i = 0; i < lengths.length; i += 1) {
-      const to = from + (lengths[i] ?? 0);
+      const to = Math.min(from + (lengths[i] ?? 0), this.#bytes.length);
       this.#hashes[i] = hashOfKeyIn(this.#bytes, from, to);
       from = to;
     }

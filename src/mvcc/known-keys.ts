@@ -5,7 +5,7 @@ import type { KeyIndex } from './key-index.ts';
 /**
  * From the bytes of a key to its entry in the index, for who follows what others write: there, making a string of each
  * key, hashing it and looking it up is most of what a change costs. Here the bytes are hashed, and compared with the keys
- * of the two entries that stand in that place: the one that was looked for last gives the other one's to the next.
+ * of the two entries that stand in that place; the next one that is found the long way pushes the older of them out.
  */
 export class KnownKeys {
   readonly #index: KeyIndex;
@@ -16,9 +16,7 @@ export class KnownKeys {
     this.#index = index;
   }
 
-  /**
-   * The entry of the key in `bytes`, from `from` up to `to`, if the index has one. `hash`: hashOfBytes of it.
-   */
+  /** The entry of the key in `bytes`, from `from` up to `to`, if the index has one. `hash`: hashOfBytes of it. */
   find(bytes: Buffer, from: number, to: number, hash: number): KeyEntry | undefined {
     const place = (hash & (PLACES - 1)) * 2;
     const first = this.#entries[place];
@@ -26,7 +24,7 @@ export class KnownKeys {
     const second = this.#entries[place + 1];
     if (second !== undefined && this.#isOf(second, bytes, from, to, hash)) return second;
     const found = this.#index.get(asLatin1(bytes).latin1Slice(from, to));
-    if (found !== undefined || first !== undefined) this.#keep(place, found, first);
+    if (found !== undefined) this.#keep(place, found, first);
     return found;
   }
 
@@ -40,7 +38,7 @@ export class KnownKeys {
     return known.hash === hash && this.#index.holds(known) && isKey(bytes, from, to, known.key);
   }
 
-  #keep(place: number, first: KeyEntry | undefined, second: KeyEntry | undefined): void {
+  #keep(place: number, first: KeyEntry, second: KeyEntry | undefined): void {
     if (this.#entries.length === 0) this.#entries = new Array<KeyEntry | undefined>(2 * PLACES).fill(undefined);
     this.#entries[place] = first;
     this.#entries[place + 1] = second;

@@ -32,7 +32,10 @@ export class MessageChange implements Change {
   readonly #valueAt: number;
   readonly #valueBytes: number;
 
-  /** The message is in `bytes`, from `from` up to `to`. Throws RangeError for what `writeKeyValue` has not written. */
+  /**
+   * The message is in `bytes`, from `from` up to `to`; `hash` is its key's (hashOfBytes), of use to `known` only. Throws
+   * RangeError for what `writeKeyValue` has not written.
+   */
   constructor(bytes: Buffer, from: number, to: number, hash: number, known: KnownKeys | undefined) {
     const keyBytes = numberAt(bytes, from, to, KEY);
     const keyAt = from + bytesHeadLength(keyBytes);

@@ -33,6 +33,7 @@ export class Tail {
   readonly #stats: StoreStats;
   readonly #batch: Batch;
   readonly #oldHits: KeyEntry[] = [];
+  /** For the length of #prefetch. */
   readonly #prefetched: KeyEntry[] = [];
   /** Who hears of what is applied. */
   listener: AppliedListener | undefined;
