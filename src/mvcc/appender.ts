@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type AppendBatch, type AppendResult, cursorAfter, isShared, type Log, LogError } from './log.ts';
+import { type AppendListener, type AppendResult, cursorAfter, isShared, type Log, LogError } from './log.ts';
 import { type Fate, settle } from './settle.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Tail } from './tail.ts';
@@ -53,7 +53,7 @@ export class Appender {
     const beganMs = clock.monotonicMs();
     try {
       const appending = isShared(log) ? log.append(toAppend, batch.below) : log.append(toAppend);
-      onAppend?.(toAppend);
+      batch.messages = onAppend?.(toAppend);
       const result = await appending;
       const tookMs = clock.monotonicMs() - beganMs;
       stats.commitSeconds.observe(tookMs / 1000);
@@ -106,8 +106,7 @@ export interface AppenderParts {
   readonly confirm: (() => Promise<void>) | undefined;
   /** With such a log. */
   readonly turns: Turns | undefined;
-  /** Hears of each batch as it is sent to the log. Must not throw. */
-  readonly onAppend: ((batch: AppendBatch) => void) | undefined;
+  readonly onAppend: AppendListener | undefined;
 }
 
 const COMMITTED: AppendResult = { kind: 'committed' };

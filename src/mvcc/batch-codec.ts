@@ -1,7 +1,7 @@
 import { hashOfBytes } from './key-hash.ts';
 import { bytesHeadLength, KEY, keyValueLength, readVarint, writeKeyValue } from './key-value.ts';
 import type { KnownKeys } from './known-keys.ts';
-import type { AppendBatch } from './log.ts';
+import type { AppendBatch, ChangeMessages } from './log.ts';
 import { MessageChange } from './message-change.ts';
 import { keepRead, PREFETCHED } from './prefetch.ts';
 import type { Change, LeaseChange, Note, RecordChange } from './types.ts';
@@ -38,11 +38,18 @@ export function encodedBytes({ changes, notes }: AppendBatch): number {
 
 export function encodeBatch(batch: AppendBatch): Buffer {
   const out = Buffer.allocUnsafe(encodedBytes(batch));
-  return out.subarray(0, writeBatch(out, 0, batch));
+  return out.subarray(0, writeBatch(out, 0, batch).end);
 }
 
-/** At `start`, where there is room for `encodedBytes`. Answers where it ends. */
-export function writeBatch(out: Buffer, start: number, { expected, commit, changes, notes }: AppendBatch): number {
+/** Where a batch was written, and the messages of its changes there. */
+export interface WrittenBatch {
+  readonly end: number;
+  readonly messages: ChangeMessages;
+}
+
+/** At `start`, where there is room for `encodedBytes`. */
+export function writeBatch(out: Buffer, start: number, batch: AppendBatch): WrittenBatch {
+  const { expected, commit, changes, notes } = batch;
   let at = out.writeUInt8(FORMAT, start);
   at = out.writeDoubleLE(expected.revision, at);
   at = out.writeDoubleLE(expected.notes, at);
@@ -52,13 +59,17 @@ export function writeBatch(out: Buffer, start: number, { expected, commit, chang
   at = out.writeUInt32LE(notes.length, at);
   let lengthAt = at;
   at += changes.length * LENGTH_BYTES;
+  const messagesAt = at;
+  const lengths: number[] = [];
   for (const { key, createRevision, revision, version, value, lease } of changes) {
     const from = at;
     at = writeKeyValue(out, at, key, createRevision, revision, version, value, lease);
+    lengths.push(at - from);
     lengthAt = out.writeUInt32LE(at - from, lengthAt);
   }
+  const messages = { bytes: out.subarray(messagesAt, at), lengths };
   for (const note of notes) at = writeNote(out, at, note);
-  return at;
+  return { end: at, messages };
 }
 
 function messageLength({ key, createRevision, revision, version, value, lease }: Change): number {

@@ -120,6 +120,13 @@ export interface ChangeMessages {
   readonly lengths: readonly number[];
 }
 
+/**
+ * Hears of each batch as it is sent to the log, and does not know yet what comes of it. Answers the changes' messages if
+ * it has written them, so that they need not be written again for the cache: whole until the batch is applied. Must not
+ * throw.
+ */
+export type AppendListener = (batch: AppendBatch) => ChangeMessages | undefined;
+
 /** Where the log stands when the batch is committed. */
 export function cursorAfter({ expected, commit, changes, notes }: AppendBatch): Cursor {
   return {

@@ -5,7 +5,7 @@ import type { CommitTold } from './commit-told.ts';
 import type { CompactorLimits } from './compactor.ts';
 import type { FollowerLimits, LostKind } from './follower.ts';
 import type { LessorLimits } from './lessor.ts';
-import type { AppendBatch, Log } from './log.ts';
+import type { AppendListener, Log } from './log.ts';
 import type { SharedLessorLimits } from './shared-lessor.ts';
 import type { StoreStats } from './store-stats.ts';
 import type { Key } from './types.ts';
@@ -34,8 +34,7 @@ export interface StoreOptions {
   readonly onLost?: (kind: LostKind) => void;
   /** Hears of each commit of this store's own, not of others. Called synchronously; must not throw. */
   readonly onCommit?: (commit: CommitTold) => void;
-  /** Hears of each batch as it is sent to the log, and does not know yet what comes of it. As above. */
-  readonly onAppend?: (batch: AppendBatch) => void;
+  readonly onAppend?: AppendListener;
   /** Cells to go on with, for a store that follows one that was lost. */
   readonly stats?: StoreStats;
   readonly limits?: Partial<WriterLimits & CompactorLimits & ValueReaderLimits>;

@@ -1,6 +1,7 @@
 import type { BatchesBelow } from './batches-below.ts';
 import { type DecideContext, decide, ValueNotLoaded } from './decide.ts';
 import type { Draft } from './draft.ts';
+import type { ChangeMessages } from './log.ts';
 import { StoreError } from './requests.ts';
 import { type Cursor, sameCursor } from './types.ts';
 import type { QueuedWrite } from './write-queue.ts';
@@ -13,6 +14,8 @@ export class WriteBatch {
   below: BatchesBelow | undefined;
   /** It was sent while that was so. */
   isEarly = false;
+  /** Of its changes, once somebody has written them. */
+  messages: ChangeMessages | undefined;
   #bytes = 0;
   #release: (() => void) | undefined;
 

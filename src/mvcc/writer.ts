@@ -272,13 +272,15 @@ export class Writer {
     }
   }
 
-  #apply({ draft }: WriteBatch): void {
+  #apply({ draft, messages }: WriteBatch): void {
     const { tail } = this.#parts;
     // A shared log's news may have told the Tail of it already, and of more.
     if (draft.isEmpty) return;
     // Others need not wait until we are done with it.
     this.#parts.onCommit({ upon: draft.expected.commit, cursor: draft.cursor });
-    if (sameCursor(tail.cursor, draft.expected)) tail.apply(draft.changes, draft.notes, draft.cursor);
+    if (sameCursor(tail.cursor, draft.expected)) {
+      tail.apply(draft.changes, draft.notes, draft.cursor, messages);
+    }
   }
 
   #answer({ writes }: WriteBatch): void {

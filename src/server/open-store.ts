@@ -5,7 +5,14 @@ import type { Logger } from '../base/logger.ts';
 import { loadEngine } from '../log/engine-loader.ts';
 import { DatabaseStats } from '../log/shared/database-stats.ts';
 import type { CommitTold } from '../mvcc/commit-told.ts';
-import { type AppendBatch, type DatabaseHealth, isShared, type Log, type SharedLog } from '../mvcc/log.ts';
+import {
+  type AppendListener,
+  type ChangeMessages,
+  type DatabaseHealth,
+  isShared,
+  type Log,
+  type SharedLog,
+} from '../mvcc/log.ts';
 import { ReloadingStore } from '../mvcc/reloading-store.ts';
 import { Store } from '../mvcc/store.ts';
 import type { ServeOptions } from './options.ts';
@@ -17,8 +24,8 @@ export interface OpenedStore {
   readonly database: Database | undefined;
   /** The listener hears of each commit of our own. Called synchronously; must not throw. */
   onCommit(listener: (commit: CommitTold) => void): void;
-  /** The listener hears of each batch of our own as it is sent to the log. As above. */
-  onAppend(listener: (batch: AppendBatch) => void): void;
+  /** Of each batch of our own. */
+  onAppend(listener: AppendListener): void;
 }
 
 /** The database behind a shared store. */
@@ -51,7 +58,7 @@ export async function storeFor(
   let log: Log = logFor(storeUrl, { clock, random, logger, stats });
   let isOpened = false;
   const commitListeners: ((commit: CommitTold) => void)[] = [];
-  const appendListeners: ((batch: AppendBatch) => void)[] = [];
+  const appendListeners: AppendListener[] = [];
   const store = new ReloadingStore({
     clock,
     logger,
@@ -73,7 +80,9 @@ export async function storeFor(
         stats: cells,
         onLost,
         onAppend: (batch) => {
-          for (const listener of appendListeners) listener(batch);
+          let messages: ChangeMessages | undefined;
+          for (const listener of appendListeners) messages = listener(batch) ?? messages;
+          return messages;
         },
         onCommit: (commit) => {
           for (const listener of commitListeners) listener(commit);

@@ -10,7 +10,7 @@ import type { OtherMember } from '../etcd/cluster.ts';
 import { encodedBytes, writeBatch } from '../mvcc/batch-codec.ts';
 import { type CommitTold, decodeTold, encodeTold } from '../mvcc/commit-told.ts';
 import type { DutyRule, DutyState } from '../mvcc/duty.ts';
-import type { AppendBatch } from '../mvcc/log.ts';
+import type { AppendListener, ChangeMessages } from '../mvcc/log.ts';
 import type { Revision } from '../mvcc/types.ts';
 import { formatAddress, shortIp } from '../peers/address.ts';
 import { PeerDutyRule } from '../peers/duty-rule.ts';
@@ -68,7 +68,7 @@ export interface PeerJoiningContext {
   /** The listener hears of each commit of the store's own. */
   onCommit(listener: (commit: CommitTold) => void): void;
   /** The listener hears of each batch of the store's own as it is sent to the log. */
-  onAppend(listener: (batch: AppendBatch) => void): void;
+  onAppend(listener: AppendListener): void;
   /** The database behind a store that others write too; undefined: there is none. */
   readonly database: { readonly stats: { readonly breakerState: { readonly value: number } } } | undefined;
   readonly clientUrls: readonly string[];
@@ -204,8 +204,15 @@ function tellReplicas(
   const isReplica = ({ id }: Hello): boolean => table.has(id);
   onAppend((batch) => {
     const bytesMax = encodedBytes(batch);
-    if (bytesMax > PEER_LIMITS.messageBytesMax) return;
-    peers.tell(BATCH, () => ({ bytesMax, write: (to, at) => writeBatch(to, at, batch) }), isReplica);
+    if (bytesMax > PEER_LIMITS.messageBytesMax) return undefined;
+    let messages: ChangeMessages | undefined;
+    const write = (to: Buffer, at: number): number => {
+      const written = writeBatch(to, at, batch);
+      messages = written.messages;
+      return written.end;
+    };
+    peers.tell(BATCH, () => ({ bytesMax, write }), isReplica);
+    return messages;
   });
   onCommit((commit) => {
     const { revision } = commit.cursor;

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { whenCommitted } from '../../src/log/shared/when-committed.ts';
-import { encodeBatch } from '../../src/mvcc/batch-codec.ts';
+import { encodedBytes, writeBatch } from '../../src/mvcc/batch-codec.ts';
 import type { BatchesBelow } from '../../src/mvcc/batches-below.ts';
 import type { CommitTold } from '../../src/mvcc/commit-told.ts';
-import { type AppendBatch, type AppendResult, LogError, type News } from '../../src/mvcc/log.ts';
+import { type AppendBatch, type AppendResult, type ChangeMessages, LogError, type News } from '../../src/mvcc/log.ts';
 import { MemoryLog, MemoryStore } from '../../src/mvcc/memory-log.ts';
 import { ReadTxns } from '../../src/mvcc/read-txns.ts';
 import type { RangeRequest, TxnOp } from '../../src/mvcc/requests.ts';
@@ -112,16 +112,23 @@ class SlowSharedLog extends SharedMemoryLog {
 }
 
 /** Over and over the same ways; none at all: nothing is sent. */
-function sendAhead(batch: AppendBatch, ways: (readonly number[])[], to: () => readonly Store[]): void {
+function sendAhead(
+  batch: AppendBatch,
+  ways: (readonly number[])[],
+  to: () => readonly Store[],
+): ChangeMessages | undefined {
   const way = ways.shift();
-  if (way === undefined) return;
+  if (way === undefined) return undefined;
   ways.push([...way]);
-  const encoded = encodeBatch(batch);
+  const out = Buffer.allocUnsafe(encodedBytes(batch));
+  const { end, messages } = writeBatch(out, 0, batch);
+  const encoded = out.subarray(0, end);
   for (const turns of way) {
     void pass(turns).then(() => {
       for (const store of to()) store.follower?.takeAhead(Buffer.from(encoded));
     });
   }
+  return messages;
 }
 
 /** Of what the log has answered: soon or late, in any order, as peers do; one in five is lost. */
