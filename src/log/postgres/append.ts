@@ -2,6 +2,7 @@ import { type AppendBatch, type AppendResult, cursorAfter } from '../../mvcc/log
 import type { Change, LeaseId, Note } from '../../mvcc/types.ts';
 import { effectsOf } from '../shared/note-effects.ts';
 import { bigintArray, byteaArray, int4Array, int8Array } from './array-format.ts';
+import { changeColumns } from './change-columns.ts';
 import type { Parameter, PgConnection, Statement } from './connection.ts';
 import { DIVISION_BY_ZERO, isServerError } from './errors.ts';
 import type { ScratchBuffers } from './scratch-buffers.ts';
@@ -20,20 +21,9 @@ export interface PackedAppend {
 export function packAppend(batch: AppendBatch, statements: Statements, scratch: ScratchBuffers): PackedAppend {
   const { expected, commit, changes, notes } = batch;
   const end = cursorAfter(batch);
-  const changed = byteaArray(
-    changes.map(({ kind, value }) => (kind === 'delete' ? undefined : value)),
-    (bytes) => scratch.take(bytes),
-  );
-  const wasRead = (): void => scratch.giveBack(changed);
-  const values: Parameter[] = [
-    expected.commit,
-    commit,
-    end.revision,
-    end.notes,
-    bytesOf(changes, notes),
-    ...packChanges(changes),
-    changed,
-  ];
+  const { columns, memory } = changeColumns(changes, (bytes) => scratch.take(bytes));
+  const wasRead = (): void => scratch.giveBack(memory);
+  const values: Parameter[] = [expected.commit, commit, end.revision, end.notes, bytesOf(changes, notes), ...columns];
   if (notes.length === 0) {
     values.push(expected.revision, expected.notes);
     return { statement: statements.append, values, expires: [], wasRead };
@@ -67,18 +57,6 @@ export async function sendAppend(
     // Their time may have ended since: then the next try will do, and saying that all are alive makes it come.
     return { kind: 'renewed', leases: alive.length > 0 ? alive : expires };
   }
-}
-
-/** All but values, gathered column by column, as unnest takes them. */
-function packChanges(changes: readonly Change[]): Parameter[] {
-  return [
-    int8Array(changes.map(({ revision }) => revision)),
-    int4Array(changes.map(({ sub }) => sub)),
-    byteaArray(changes.map(({ key }) => key)),
-    int8Array(changes.map(({ createRevision }) => createRevision)),
-    int8Array(changes.map(({ version }) => version)),
-    bigintArray(changes.map(({ lease }) => lease)),
-  ];
 }
 
 /** Kinds of notes as numbers, in the column `note.kind`. Never renumbered. */

@@ -4,9 +4,9 @@
  * twice as long and read byte by byte.
  */
 
-const OID_BYTEA = 17;
-const OID_INT8 = 20;
-const OID_INT4 = 23;
+export const OID_BYTEA = 17;
+export const OID_INT8 = 20;
+export const OID_INT4 = 23;
 
 const HEAD_BYTES = 12;
 const DIMENSION_BYTES = 8;
@@ -49,17 +49,11 @@ export function int4Array(numbers: readonly number[]): Buffer {
   return out;
 }
 
-/** Answers a buffer of so many bytes, whatever is in them. */
-export type Allocate = (bytes: number) => Buffer;
-
 /** bytea[]: a string gives a byte per character; undefined is NULL. */
-export function byteaArray(
-  values: readonly (string | Uint8Array | undefined)[],
-  allocate: Allocate = Buffer.allocUnsafe,
-): Buffer {
+export function byteaArray(values: readonly (string | Uint8Array | undefined)[]): Buffer {
   let bytes = 0;
   for (const value of values) bytes += value?.length ?? 0;
-  const out = begin(OID_BYTEA, values.length, bytes, allocate);
+  const out = begin(OID_BYTEA, values.length, bytes);
   let at = HEAD_BYTES + DIMENSION_BYTES;
   for (const value of values) {
     out.writeInt32BE(value?.length ?? NULL_LENGTH, at);
@@ -73,20 +67,25 @@ export function byteaArray(
 }
 
 /** With its head written; elements come after it, each with its length. */
-function begin(
-  elementType: number,
-  count: number,
-  elementBytes: number,
-  allocate: Allocate = Buffer.allocUnsafe,
-): Buffer {
+function begin(elementType: number, count: number, elementBytes: number): Buffer {
+  const out = Buffer.allocUnsafe(arrayBytes(count, elementBytes));
+  beginArray(out, elementType, count);
+  return out;
+}
+
+/** How long an array of so many elements is, which are so long together. */
+export function arrayBytes(count: number, elementBytes: number): number {
+  return count === 0 ? HEAD_BYTES : HEAD_BYTES + DIMENSION_BYTES + count * 4 + elementBytes;
+}
+
+/** Writes the head of an array. Answers where its first element goes, after its length. */
+export function beginArray(out: Buffer, elementType: number, count: number): number {
   const isEmpty = count === 0;
-  const out = allocate(isEmpty ? HEAD_BYTES : HEAD_BYTES + DIMENSION_BYTES + count * 4 + elementBytes);
   out.writeInt32BE(isEmpty ? 0 : 1, 0);
   // Whether there are NULLs: the server looks for itself.
   out.writeInt32BE(1, 4);
-  out.writeInt32BE(elementType, 8);
-  if (isEmpty) return out;
+  const at = out.writeInt32BE(elementType, 8);
+  if (isEmpty) return at;
   out.writeInt32BE(count, HEAD_BYTES);
-  out.writeInt32BE(1, HEAD_BYTES + 4);
-  return out;
+  return out.writeInt32BE(1, HEAD_BYTES + 4);
 }
