@@ -320,7 +320,7 @@ export interface FollowerLimits {
 }
 
 export const FOLLOWER_LIMITS: FollowerLimits = {
-  newsBytes: 4 * 1024 ** 2,
+  newsBytes: 1024 ** 2,
   pollMsMin: 10,
   pollMsMax: 250,
   pollMsMaxTold: 2000,

@@ -122,7 +122,15 @@ export class PgConnection implements PooledConnection {
     if (this.#isBroken) throw new DatabaseAway(`${this.#shown}: the connection is lost`);
     const config: QueryArrayConfig = { text: statement.text, rowMode: 'array', values: values as unknown[] };
     if (!this.#options.pgbouncer) config.name = statement.name;
-    return this.#inTime(this.#client.query<(string | null)[]>(config).then(({ rows }) => rows));
+    // Promises of the driver's own keep each result alive until the one after it is gone: with them, V8 moves all rows that
+    // are read one answer after the other to its old generation.
+    const answer = new Promise<readonly TextRow[]>((resolve, reject) => {
+      this.#client.query<(string | null)[]>(config, (error: Error | null, result) => {
+        if (error) reject(error);
+        else resolve(result.rows);
+      });
+    });
+    return this.#inTime(answer);
   }
 
   /** Several statements in one text, in one transaction, without parameters or answers. */
